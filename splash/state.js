@@ -1,0 +1,311 @@
+// @ts-check
+/**
+ * What the splash page knows, and how each message changes it. Pure: no clock, no network, no
+ * page; time comes with the message. The server's answers are read here too, so nothing
+ * malformed gets further. The promise kept here: a position shown never climbs without a reason.
+ */
+
+/** @typedef {"open"|"queueing"|"paused"|"recovering"|"suspended"|"closed"} RoomState */
+/**
+ * @typedef {object} Answer One answer of `enter`, `status` or `queue_update`, checked.
+ * @property {"waiting"|"admitted"|"closed"} status
+ * @property {number} position 1-based; 0 unless waiting.
+ * @property {number|null} waiting People in the line.
+ * @property {Range|null} waitS Null when unknown.
+ * @property {number|null} admittedPerMinute
+ * @property {string} message The organiser's; empty when there is none.
+ * @property {number} pollAfterS
+ * @property {RoomState} roomState
+ * @property {string} title The room's; empty when it has none.
+ * @property {number|null} keepS How long a place is kept for a visitor who is away.
+ */
+/** @typedef {{low: number, high: number}} Range Seconds. */
+/** @typedef {"connecting"|"live"|"polling"|"reconnecting"} Connection */
+/** @typedef {"joining"|"waiting"|"turn"|"closed"|"left"|"missing"|"cookies"} View */
+/** @typedef {View|"near"|"paused"|"recovering"} Phase */
+/** @typedef {""|"returned"|"replaced"} Reason Why a position climbed. */
+/**
+ * @typedef {object} Memory What outlives a reload of this tab.
+ * @property {number} first The position first seen, from which progress counts.
+ * @property {number} best Progress reached, 0 to 1; it never goes back.
+ * @property {number} position The position last shown; 0 = none.
+ * @property {number} atMs When it was shown.
+ */
+/**
+ * @typedef {object} State
+ * @property {View} view
+ * @property {Connection} connection
+ * @property {boolean} elsewhere The room refuses this tab a socket because another tab has one.
+ * @property {Answer|null} answer The last good one.
+ * @property {Memory} memory
+ * @property {Reason} reason
+ * @property {number} reasonAtMs
+ * @property {boolean} replaced The ticket was refused, so the next place is a new one.
+ * @property {"no"|"ask"|"sent"|"failed"} leaving
+ * @property {number} nowMs
+ */
+/**
+ * @typedef {(
+ *   {type: "answer", answer: Answer, nowMs: number} |
+ *   {type: "connection", connection: Connection} |
+ *   {type: "admitted"} | {type: "replaced"} | {type: "join"} |
+ *   {type: "message", text: string} |
+ *   {type: "error", code: string} |
+ *   {type: "leave", leaving: State["leaving"]} | {type: "left"} |
+ *   {type: "tick", nowMs: number}
+ * )} Message
+ */
+
+/** A smaller climb than this is the jitter of a line that moves; it is not shown. */
+const CLIMB = { people: 3, share: 0.05 };
+/** How long the reason for a climb stays on screen, ms. */
+const REASON_MS = 120_000;
+/** A place is taken to be kept this long when the server does not say, s (the default setting). */
+const KEEP_S = 600;
+/** The wait counts down by itself for at most this long; the server speaks at least so often. */
+const COUNTDOWN_MS = 30_000;
+/** Nearly there: so many people or seconds to go. */
+const NEAR = { position: 3, waitS: 60 };
+
+const STATUSES = ["waiting", "admitted", "closed"];
+const ROOM_STATES = ["open", "queueing", "paused", "recovering", "suspended", "closed"];
+
+/** @type {Memory} */
+const NOTHING = { first: 0, best: 0, position: 0, atMs: 0 };
+
+/**
+ * @param {unknown} value
+ * @returns {number|null} The value if it is a number from 0 up.
+ */
+function amount(value) {
+  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
+}
+
+/**
+ * @param {unknown} value
+ * @param {number} longest
+ * @returns {string}
+ */
+export function text(value, longest) {
+  return typeof value === "string" ? value.slice(0, longest) : "";
+}
+
+/**
+ * Read an answer of the server.
+ * @param {any} raw Anything at all.
+ * @param {string} room
+ * @returns {Answer|null} Null when what matters is malformed; other fields are emptied.
+ */
+export function readAnswer(raw, room) {
+  if (typeof raw !== "object" || raw === null || !STATUSES.includes(raw.status)) return null;
+  if (raw.room !== undefined && raw.room !== room) return null;
+  const waiting = raw.status === "waiting";
+  if (waiting && !(Number.isSafeInteger(raw.position) && raw.position > 0)) return null;
+  const low = amount(raw.wait_s?.low);
+  const high = amount(raw.wait_s?.high);
+  return {
+    status: raw.status,
+    position: waiting ? raw.position : 0,
+    waiting: amount(raw.waiting),
+    waitS: low !== null && high !== null && low <= high ? { low, high } : null,
+    admittedPerMinute: amount(raw.admitted_per_minute),
+    message: text(raw.message, 500),
+    pollAfterS: amount(raw.poll_after_s) ?? 5,
+    roomState: ROOM_STATES.includes(raw.state) ? raw.state : "queueing",
+    title: text(raw.title, 120),
+    keepS: amount(raw.place_ttl_s),
+  };
+}
+
+/**
+ * @param {any} [memory] What this tab kept of an earlier load, if anything.
+ * @param {number} [nowMs]
+ * @returns {State}
+ */
+export function initial(memory, nowMs = 0) {
+  const kept =
+    typeof memory === "object" && memory !== null &&
+    Object.keys(NOTHING).every((name) => amount(memory[name]) !== null) &&
+    nowMs - memory.atMs < KEEP_S * 1000;
+  return {
+    view: "joining",
+    connection: "connecting",
+    elsewhere: false,
+    answer: null,
+    memory: kept ? memory : NOTHING,
+    reason: "",
+    reasonAtMs: 0,
+    replaced: false,
+    leaving: "no",
+    nowMs,
+  };
+}
+
+/**
+ * @param {State} state
+ * @param {Message} message
+ * @returns {State} A new state, or the same one when nothing changed.
+ */
+export function next(state, message) {
+  switch (message.type) {
+    case "answer":
+      return state.view === "left" ? state : answered(state, message.answer, message.nowMs);
+    case "connection":
+      return {
+        ...state,
+        connection: message.connection,
+        elsewhere: state.elsewhere && message.connection !== "live",
+      };
+    case "admitted":
+      return state.view === "left" ? state : { ...state, view: "turn" };
+    case "replaced":
+      return { ...state, replaced: true };
+    case "join":
+      return { ...initial(undefined, state.nowMs), connection: state.connection };
+    case "message":
+      return state.answer
+        ? { ...state, answer: { ...state.answer, message: text(message.text, 500) } }
+        : state;
+    case "error":
+      return failed(state, message.code);
+    case "leave":
+      return { ...state, leaving: message.leaving };
+    case "left":
+      return { ...state, view: "left", leaving: "no" };
+    case "tick":
+      return {
+        ...state,
+        nowMs: message.nowMs,
+        reason: message.nowMs - state.reasonAtMs < REASON_MS ? state.reason : "",
+      };
+  }
+}
+
+/**
+ * @param {State} state
+ * @param {Answer} answer
+ * @param {number} nowMs
+ * @returns {State}
+ */
+function answered(state, answer, nowMs) {
+  const title = answer.title || state.answer?.title || "";
+  const base = { ...state, answer: { ...answer, title }, nowMs, replaced: false };
+  if (answer.status === "admitted") return { ...base, view: "turn" };
+  if (answer.status === "closed") return { ...base, view: "closed" };
+  const seen = state.memory;
+  const away = nowMs - seen.atMs > (answer.keepS ?? KEEP_S) * 1000;
+  const climb = seen.position === 0 ? 0 : answer.position - seen.position;
+  const reason = climb <= 0 ? "" : state.replaced || away ? "replaced" : "returned";
+  if (reason !== "replaced" && climb > 0 && climb <= most(seen.position)) {
+    return { ...base, view: "waiting", memory: { ...seen, atMs: nowMs } };
+  }
+  const fresh = seen.first === 0 || reason === "replaced";
+  return {
+    ...base,
+    view: "waiting",
+    memory: travelled(fresh ? NOTHING : seen, answer.position, nowMs),
+    reason: reason || (climb < 0 ? "" : state.reason),
+    reasonAtMs: reason ? nowMs : state.reasonAtMs,
+  };
+}
+
+/** @param {number} position */
+function most(position) {
+  return Math.max(CLIMB.people, position * CLIMB.share);
+}
+
+/**
+ * @param {Memory} memory
+ * @param {number} position
+ * @param {number} atMs
+ * @returns {Memory}
+ */
+function travelled(memory, position, atMs) {
+  const first = Math.max(memory.first, position);
+  const done = (first - position + 1) / (first + 1);
+  return { first, best: Math.max(memory.best, done), position, atMs };
+}
+
+/**
+ * @param {State} state
+ * @param {string} code
+ * @returns {State}
+ */
+function failed(state, code) {
+  switch (code) {
+    case "room_not_found":
+      return { ...state, view: "missing" };
+    case "cookies_blocked":
+      return { ...state, view: "cookies" };
+    case "already_connected":
+      return { ...state, elsewhere: true };
+    case "store_unavailable":
+      return { ...state, connection: "reconnecting" };
+    default:
+      return state;
+  }
+}
+
+/**
+ * The one thing the page says now.
+ * @param {State} state
+ * @returns {Phase}
+ */
+export function phase(state) {
+  const { view, answer, memory } = state;
+  if (view !== "waiting" || !answer) return view;
+  if (answer.roomState === "recovering" || answer.roomState === "paused") return answer.roomState;
+  const soon = answer.waitS !== null && answer.waitS.high < NEAR.waitS;
+  return soon || memory.position <= NEAR.position ? "near" : "waiting";
+}
+
+/**
+ * The wait left, counted down gently since the server's last word and never below it: a line
+ * that is held, or a server that is silent, does not count down.
+ * @param {State} state
+ * @returns {Range|null} Seconds; null when unknown.
+ */
+export function waitLeft(state) {
+  const { answer, memory, nowMs } = state;
+  if (!answer?.waitS || ["paused", "recovering"].includes(phase(state))) return null;
+  const goneS = Math.min(Math.max(0, nowMs - memory.atMs), COUNTDOWN_MS) / 1000;
+  return {
+    low: Math.max(0, answer.waitS.low - goneS),
+    high: Math.max(0, answer.waitS.high - goneS),
+  };
+}
+
+/**
+ * @typedef {object} Spoken What a screen reader was told last.
+ * @property {Phase} phase
+ * @property {number} position
+ * @property {string} message
+ * @property {boolean} away
+ * @property {number} atMs
+ */
+
+/** Between two announcements of a position, ms; a change of state is announced at once. */
+const SPEAK_MS = 30_000;
+
+/**
+ * Decide whether now is the time to announce something.
+ * @param {Spoken|null} last
+ * @param {State} state
+ * @returns {Spoken|null} What is to be announced; null for silence.
+ */
+export function speech(last, state) {
+  const now = {
+    phase: phase(state),
+    position: state.memory.position,
+    message: state.answer?.message ?? "",
+    away: state.connection === "reconnecting",
+    atMs: state.nowMs,
+  };
+  if (last === null || last.phase !== now.phase || (now.message && last.message !== now.message)) {
+    return now;
+  }
+  if (now.atMs - last.atMs < SPEAK_MS) return null;
+  if (last.away !== now.away) return now;
+  const moved = Math.abs(last.position - now.position);
+  return moved >= Math.max(1, last.position * 0.1) ? now : null;
+}

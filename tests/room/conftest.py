@@ -1,0 +1,24 @@
+"""Fixtures of the engine's tests; the server and the store are those of all tests."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from waitroom.room import Directory, Room
+
+from .helpers import T0, MakeRoom
+
+QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+settings.register_profile(
+    "room", max_examples=60, stateful_step_count=50, derandomize=True, **QUIET
+)
+settings.register_profile("thorough", max_examples=1_500, stateful_step_count=80, **QUIET)
+
+
+@pytest.fixture
+def make_room(directory: Directory) -> MakeRoom:
+    """Return a way to make rooms that were born at T0, with the settings given."""
+
+    async def make(name: str = "shop", **changes: object) -> Room:
+        return await directory.create(name, changes, who="test", now_ms=T0)
+
+    return make

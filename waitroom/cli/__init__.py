@@ -1,0 +1,3 @@
+"""The command `waitroom`."""
+
+from .main import main as main

@@ -1,0 +1,34 @@
+"""The one place that reads a clock or draws a random number.
+
+Places in the line are stamped by Redis's clock (see ``room/scripts/common.lua``); this clock
+serves passes at the edge, cookies and timers of one process.
+"""
+
+import random
+import secrets
+import time
+
+
+def now_ms() -> int:
+    """Return milliseconds since the epoch by this host's clock."""
+    return time.time_ns() // 1_000_000
+
+
+def now_us() -> int:
+    """Return microseconds since the epoch by this host's clock."""
+    return time.time_ns() // 1_000
+
+
+def monotonic_s() -> float:
+    """Return seconds of a clock that never goes back; only differences mean anything."""
+    return time.monotonic()
+
+
+def new_visitor() -> str:
+    """Return a new visitor's name: 128 random bits as 22 characters of base64url."""
+    return secrets.token_urlsafe(16)
+
+
+def jitter(base: float, share: float = 0.3) -> float:
+    """Return ``base`` raised by up to ``share`` of it, so that many callers spread out."""
+    return base * (1 + random.random() * share)  # noqa: S311 - spreads load, guards nothing

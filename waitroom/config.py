@@ -1,0 +1,141 @@
+"""Settings of this installation, from the environment and ``.env``.
+
+Read once at start. A wrong value stops the start with one line that names the key, the value
+and what is allowed; secrets hide themselves.
+"""
+
+import difflib
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from waitroom.errors import ConfigError
+
+PREFIX = "WAITROOM_"
+#: Shortest signing key, in characters.
+MIN_KEY_LENGTH = 32
+
+Port = Annotated[int, Field(ge=0, le=65_535)]
+
+
+def _redis_url(url: str | None) -> str | None:
+    schemes = ("redis://", "rediss://", "unix://")
+    if url is not None and not url.startswith(schemes):
+        raise ValueError(f"must start with one of {', '.join(schemes)}")
+    return url
+
+
+RedisUrl = Annotated[str | None, AfterValidator(_redis_url)]
+
+
+class Config(BaseSettings):
+    """One installation's settings; ``.env.example`` explains each.
+
+    Attributes:
+        environment: ``production`` takes secrets from the environment only.
+        redis_url: Where rooms live; none means the embedded server of ``waitroom up``.
+        rq_redis_url: Where RQ keeps its queues; none means ``redis_url``.
+        secret_keys: Signing keys, oldest first; the last one signs, all verify.
+        edge_token: What edges show to the service.
+        total_active_users: Default of new rooms, seats.
+        session_duration_s: Default of new rooms, seconds.
+        host: Address the web process listens on.
+        port: Port of the web process; 0 takes a free one.
+        demo_port: Port of the demo shop.
+        service_url: Where an edge finds the web process.
+        data_dir: Where ``waitroom up`` keeps its data and secrets.
+        tick_ms: How often a web process admits and looks at the board, milliseconds.
+        log_level: Least important level that is logged.
+        log_format: ``json`` for machines, ``console`` for people.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=False
+    )
+
+    environment: Literal["development", "production"] = "development"
+    redis_url: RedisUrl = None
+    rq_redis_url: RedisUrl = None
+    secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    edge_token: SecretStr | None = None
+    total_active_users: Annotated[int, Field(ge=0, le=10_000_000)] = 200
+    session_duration_s: Annotated[int, Field(ge=10, le=86_400)] = 300
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    demo_port: Port = 8080
+    service_url: str = ""
+    data_dir: Path = Path(".waitroom")
+    tick_ms: Annotated[int, Field(ge=50, le=1_000)] = 200
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _split_keys(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        keys = [key.strip() for key in value.split(",") if key.strip()]
+        if any(len(key) < MIN_KEY_LENGTH for key in keys):
+            raise ValueError(f"each key must have at least {MIN_KEY_LENGTH} characters")
+        return keys
+
+    @field_validator("edge_token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < MIN_KEY_LENGTH:
+            raise ValueError(f"must have at least {MIN_KEY_LENGTH} characters")
+        return value
+
+    @field_validator("redis_url", "rq_redis_url", "edge_token", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        # `WAITROOM_REDIS_URL=` in a .env file means "not set".
+        return None if value == "" else value
+
+    def signing_keys(self) -> list[str]:
+        """Return the signing keys in clear, oldest first."""
+        return [key.get_secret_value() for key in self.secret_keys]
+
+
+def load_config(**overrides: Any) -> Config:
+    """Read the configuration of this process.
+
+    Args:
+        overrides: Values that win over the environment, such as a command's options; None
+            means not given.
+
+    Returns:
+        The configuration, checked.
+
+    Raises:
+        ConfigError: One line that names key, value and what is allowed.
+    """
+    _refuse_unknown()
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Config(**given)
+    except ValidationError as e:
+        raise ConfigError(_describe(e)) from None
+
+
+def _refuse_unknown() -> None:
+    known = {f"{PREFIX}{name.upper()}" for name in Config.model_fields}
+    named = {*os.environ, *dotenv_values(".env")}
+    for name in sorted(named):
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            near = difflib.get_close_matches(name.upper(), sorted(known), n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; see .env.example"
+            raise ConfigError(f"{name} is not a setting{hint}")
+
+
+def _describe(error: ValidationError) -> str:
+    first = error.errors()[0]
+    field = str(first["loc"][0])
+    key = PREFIX + field.upper()
+    secret = field in ("secret_keys", "edge_token") or field.endswith("redis_url")
+    shown = "(hidden)" if secret else str(first["input"])
+    return f"{key}={shown}: {first['msg'].removeprefix('Value error, ')}"

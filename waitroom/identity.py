@@ -1,0 +1,94 @@
+"""Who a request comes from: the ticket and the pass that it shows, and the cookies that hold them.
+
+Everything here is untrusted until ``Tokens`` has read it. Two cookies of one name can arrive
+(another path, an older deployment); the first that verifies counts.
+"""
+
+from collections.abc import Iterable
+
+from werkzeug.datastructures import MultiDict
+from werkzeug.http import dump_cookie, parse_cookie
+
+from waitroom.errors import TokenError, TokenMissingError
+from waitroom.tokens import Pass, Ticket, Tokens
+
+#: How long a browser keeps a ticket, seconds. The place itself lapses much earlier.
+TICKET_COOKIE_S = 86_400
+#: What stands before a ticket in an Authorization header.
+SCHEME = "Ticket "
+
+
+def ticket_cookie_name(room: str) -> str:
+    """Return the name of the cookie that holds a room's ticket."""
+    return f"waitroom_ticket_{room}"
+
+
+def pass_cookie_name(room: str) -> str:
+    """Return the name of the cookie that holds a room's pass."""
+    return f"waitroom_pass_{room}"
+
+
+def cookies(header: str | None) -> "MultiDict[str, str]":
+    """Return all cookies of a request, several of one name included."""
+    return parse_cookie(header)
+
+
+def read_ticket(tokens: Tokens, room: str, shown: Iterable[str]) -> Ticket:
+    """Return the first ticket that verifies.
+
+    Args:
+        tokens: The keys.
+        room: The room it must be for.
+        shown: Tokens as they came, untrusted.
+
+    Raises:
+        TokenMissingError: If none was shown.
+        TokenError: If none verifies; the first one's defect.
+    """
+    defect: TokenError | None = None
+    for token in shown:
+        try:
+            return tokens.read_ticket(token, room)
+        except TokenError as e:
+            defect = defect or e
+    raise defect or TokenMissingError("no ticket was shown")
+
+
+def read_pass(
+    tokens: Tokens, room: str, shown: Iterable[str], *, epoch: int, now_ms: int
+) -> Pass | None:
+    """Return the first pass that verifies, or None.
+
+    Args:
+        tokens: The keys.
+        room: The room it must be for.
+        shown: Tokens as they came, untrusted.
+        epoch: The room's epoch.
+        now_ms: Milliseconds since the epoch.
+    """
+    for token in shown:
+        try:
+            return tokens.read_pass(token, room, epoch=epoch, now_ms=now_ms)
+        except TokenError:
+            continue
+    return None
+
+
+def set_cookie(name: str, token: str, *, max_age_s: int, secure: bool) -> str:
+    """Return a Set-Cookie value for a ticket or a pass.
+
+    Args:
+        name: The cookie's name.
+        token: The ticket or pass; empty deletes the cookie.
+        max_age_s: How long the browser keeps it, seconds.
+        secure: Whether the visitor came by https.
+    """
+    return dump_cookie(
+        name,
+        token,
+        max_age=max_age_s,
+        path="/",
+        secure=secure,
+        httponly=True,
+        samesite="Lax",
+    )

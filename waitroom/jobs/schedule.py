@@ -1,0 +1,35 @@
+"""What runs when: the configuration that RQ's cron reads (`rq cron waitroom.jobs.schedule`).
+
+A job that is not begun in time expires unseen, so a worker that comes back after an hour finds
+a few jobs, not an hour of them; and of those only one has an effect (see `tasks.sweep`).
+"""
+
+from rq import cron
+
+from waitroom.jobs.names import QUEUE
+from waitroom.jobs.tasks import sample, sweep
+
+SWEEP_EVERY_S = 5
+#: Failures are kept for a day, for `waitroom status` and the operator.
+FAILURE_TTL_S = 86_400
+
+cron.register(
+    sweep,
+    queue_name=QUEUE,
+    interval=SWEEP_EVERY_S,
+    ttl=2 * SWEEP_EVERY_S,
+    job_timeout=30,
+    result_ttl=10,
+    failure_ttl=FAILURE_TTL_S,
+    name="sweep",
+)
+cron.register(
+    sample,
+    queue_name=QUEUE,
+    cron="* * * * *",
+    ttl=55,
+    job_timeout=30,
+    result_ttl=10,
+    failure_ttl=FAILURE_TTL_S,
+    name="sample",
+)

@@ -1,0 +1,114 @@
+"""The jobs themselves: short, repeatable, safe beside each other.
+
+Correctness never waits for them: `admit` counts unexpired seats only. They keep Redis small and
+the history complete. The engine is async; `in_rooms` is the one way in from here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from waitroom.clock import now_ms
+from waitroom.config import Config, load_config
+from waitroom.embedded import redis_url, rq_redis_url
+from waitroom.errors import RoomNotFoundError, WaitroomError
+from waitroom.jobs.names import LAST_SWEEP, SWEEPING, connect
+from waitroom.room import Directory, Room, RoomSettings, Store
+
+#: Most batches of one room in one job: 200 times 1000 visitors; the next sweep goes on.
+MAX_ROUNDS = 200
+#: A sweep that follows another one by less is left out, milliseconds.
+SWEEP_GAP_MS = 2_000
+
+log = structlog.get_logger(__name__)
+
+
+def sweep() -> int:
+    """Drop what has expired in all rooms.
+
+    Returns:
+        Visitors handled; -1 when another sweep began just before and this one was left out.
+
+    Raises:
+        WaitroomError: If a room could not be swept; the others were. Asking again is safe.
+    """
+    config = load_config()
+    with connect(rq_redis_url(config)) as raw:
+        if not raw.set(SWEEPING, 1, nx=True, px=SWEEP_GAP_MS):
+            return -1
+        handled = in_rooms(config, sweep_room)
+        raw.set(LAST_SWEEP, now_ms())
+    return handled
+
+
+def sample() -> int:
+    """Write one sample of every room into its history; the second one of a minute changes nothing.
+
+    Returns:
+        Samples written.
+
+    Raises:
+        WaitroomError: If a room could not be sampled; the others were. Asking again is safe.
+    """
+    return in_rooms(load_config(), sample_room)
+
+
+async def sweep_room(room: Room) -> int:
+    """Sweep one room until nothing is left to do, within bounds.
+
+    Returns:
+        Visitors handled.
+    """
+    handled = 0
+    for _ in range(MAX_ROUNDS):
+        swept = await room.sweep()
+        found = swept.parked + swept.lapsed + swept.no_shows + swept.ended
+        handled += found
+        if not found:
+            break
+    return handled
+
+
+async def sample_room(room: Room) -> int:
+    """Sample one room.
+
+    Returns:
+        1 if this call wrote the sample of the minute, else 0.
+    """
+    return int(await room.sample())
+
+
+def in_rooms(config: Config, work: Callable[[Room], Awaitable[int]]) -> int:
+    """Do some work in every room, one after the other, and add up what it returns.
+
+    Args:
+        config: Where the rooms are.
+        work: What to do; one room's failure does not keep the others from it.
+
+    Raises:
+        WaitroomError: The first failure, after all rooms had their turn.
+    """
+    return asyncio.run(_in_rooms(config, work))
+
+
+async def _in_rooms(config: Config, work: Callable[[Room], Awaitable[int]]) -> int:
+    store = Store.connect(redis_url(config))
+    failures: list[WaitroomError] = []
+    total = 0
+    try:
+        directory = Directory(store, RoomSettings())
+        for name in await directory.names():
+            try:
+                total += await work(await directory.get(name))
+            except RoomNotFoundError:
+                # Deleted since its name was read.
+                continue
+            except WaitroomError as e:
+                log.warning("job_failed_in_room", room=name, error=e.code, detail=e.detail)
+                failures.append(e)
+    finally:
+        await store.close()
+    if failures:
+        raise failures[0]
+    return total

@@ -1,0 +1,1 @@
+"""Sockets, ticks and what visitors are told."""

@@ -1,0 +1,169 @@
+"""Socket.IO events: what a splash page says and what it hears.
+
+Identity comes from the signed ticket, never from the page. A disconnect is not a leave. Events of
+one socket are handled one after another, so a page that shouts only holds up itself.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import socketio
+import structlog
+
+from waitroom import clock
+from waitroom.errors import RequestError, WaitroomError
+from waitroom.identity import cookies, read_ticket, ticket_cookie_name
+from waitroom.live.budget import Budget
+from waitroom.live.holders import Holders
+from waitroom.live.hub import Gauges, Hub
+from waitroom.room import Room
+from waitroom.room.settings import ROOM_NAME
+from waitroom.tokens import MAX_TOKEN_LENGTH, Ticket, Tokens
+
+#: Largest packet a page may send, bytes; a register with a ticket is under 400.
+MAX_PACKET_BYTES = 2_048
+PING_INTERVAL_S, PING_TIMEOUT_S = 25, 20
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Socket:
+    """One connection of a page.
+
+    Attributes:
+        cookie: The Cookie header of its handshake, untrusted.
+        budget: Messages it may still send.
+        room: The room it registered for, or None.
+        visitor: Who it is, once registered.
+    """
+
+    cookie: str
+    budget: Budget
+    room: Room | None = None
+    visitor: str = ""
+
+
+class Sockets:
+    """All Socket.IO connections of one process.
+
+    Args:
+        tokens: Reads tickets.
+        gauges: Counts errors.
+    """
+
+    def __init__(self, tokens: Tokens, gauges: Gauges) -> None:
+        self._tokens = tokens
+        self._gauges = gauges
+        self._open: dict[str, Socket] = {}
+        self.server = socketio.AsyncServer(
+            async_mode="asgi",
+            transports=["websocket"],
+            async_handlers=False,
+            max_http_buffer_size=MAX_PACKET_BYTES,
+            ping_interval=PING_INTERVAL_S,
+            ping_timeout=PING_TIMEOUT_S,
+        )
+        self.server.on("connect", self._connect)
+        self.server.on("register", self._register)
+        self.server.on("heartbeat", self._heartbeat)
+        self.server.on("disconnect", self._disconnect)
+        self._hub: Hub | None = None
+        self._holders: Holders | None = None
+
+    def attach(self, hub: Hub, holders: Holders) -> None:
+        """Name the hub and the holders; once, before the first connection."""
+        self._hub, self._holders = hub, holders
+
+    def __len__(self) -> int:
+        """Return how many sockets are open."""
+        return len(self._open)
+
+    async def emit(self, event: str, payload: Any, sid: str) -> None:
+        """Send an event to one socket; a hint, never the delivery."""
+        await self.server.emit(event, payload, to=sid)
+
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
+        self._open[sid] = Socket(environ.get("HTTP_COOKIE", ""), Budget(clock.monotonic_s()))
+
+    async def _disconnect(self, sid: str, reason: str) -> None:
+        found = self._open.pop(sid, None)
+        if found is not None and found.room is not None and self._hub and self._holders:
+            self._hub.unwatch(found.room.name, found.visitor, sid)
+            await self._holders.release(found.room, found.visitor, sid)
+
+    async def _register(self, sid: str, payload: Any = None, *_: Any) -> dict[str, Any]:
+        found = await self._afford(sid)
+        if found is None or self._hub is None or self._holders is None:
+            return _failure(RequestError("Too many messages.", code="too_many_messages"))
+        try:
+            name, ticket_text = _read_register(payload)
+            room = await self._hub.room(name)
+            ticket = self._ticket(found, room.name, ticket_text)
+            standing = await self._hub.enter(room, ticket.visitor, ticket.place)
+            if standing.visitor != ticket.visitor:
+                raise RequestError("The ticket is spent.", code="bad_token", status=401)
+            await self._holders.hold(room, ticket.visitor, sid)
+            answer = await self._hub.answer(room, standing)
+        except WaitroomError as e:
+            return await self._fail(sid, e)
+        if found.room is not None and (found.room.name, found.visitor) != (name, ticket.visitor):
+            self._hub.unwatch(found.room.name, found.visitor, sid)
+        found.room, found.visitor = room, standing.visitor
+        await self.emit("queue_update", answer, sid)
+        if answer["status"] == "admitted":
+            await self.emit("admitted", {"go_by_s": room.settings.claim_ttl_s}, sid)
+        else:
+            self._hub.watch(room, standing, sid)
+        return {"ok": True}
+
+    async def _heartbeat(self, sid: str, *_: Any) -> dict[str, Any]:
+        found = await self._afford(sid)
+        if found is None or self._hub is None or self._holders is None:
+            return _failure(RequestError("Too many messages.", code="too_many_messages"))
+        if found.room is None:
+            return await self._fail(sid, RequestError("Register before the first heartbeat."))
+        self._hub.heard(found.room.name, found.visitor)
+        await self._holders.renew(found.room, found.visitor, sid)
+        return {"ok": True}
+
+    def _ticket(self, found: Socket, room: str, text: str | None) -> Ticket:
+        shown = cookies(found.cookie).getlist(ticket_cookie_name(room))
+        return read_ticket(self._tokens, room, [text] if text is not None else shown)
+
+    async def _afford(self, sid: str) -> Socket | None:
+        """Return the socket if it may speak; one that shouts is shown the door."""
+        found = self._open.get(sid)
+        if found is None:
+            return None
+        if found.budget.spend(clock.monotonic_s()):
+            return found
+        await self._fail(sid, RequestError("Too many messages.", code="too_many_messages"))
+        await self.server.disconnect(sid)
+        return None
+
+    async def _fail(self, sid: str, error: WaitroomError) -> dict[str, Any]:
+        self._gauges.error(error.code)
+        failure = _failure(error)
+        await self.emit("error", {"code": failure["error"], "detail": failure["detail"]}, sid)
+        return failure
+
+
+def _failure(error: WaitroomError) -> dict[str, Any]:
+    return {"error": error.code, "detail": error.detail}
+
+
+def _read_register(payload: Any) -> tuple[str, str | None]:
+    """Return room and ticket of a register.
+
+    Raises:
+        RequestError: If it is not ``{"room": …, "ticket": …}``.
+    """
+    if isinstance(payload, dict) and set(payload) <= {"room", "ticket"}:
+        room, ticket = payload.get("room"), payload.get("ticket")
+        known = isinstance(room, str) and ROOM_NAME.fullmatch(room)
+        if known and (ticket is None or isinstance(ticket, str)):
+            if ticket is not None and len(ticket) > MAX_TOKEN_LENGTH:
+                raise RequestError("The ticket is too long.", code="bad_token", status=401)
+            return str(room), ticket
+    raise RequestError("register takes {room} or {room, ticket}.")

@@ -1,0 +1,108 @@
+"""Names of everything Waitroom keeps in Redis.
+
+All keys of one room share the hash tag ``{room}``, so they live on one node of a cluster and
+one script may touch them all. No other module spells a key.
+"""
+
+from dataclasses import dataclass
+
+#: Names of all rooms (set).
+ROOMS = "waitroom:rooms"
+#: One random text per life of the data: gone or changed means that Redis lost everything.
+LIFE = "waitroom:life"
+#: Web processes alive: name -> last tick, ms since epoch (zset).
+PROCESSES = "waitroom:processes"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one room.
+
+    Args:
+        room: The room's name, already checked (see ``settings.ROOM_NAME``).
+    """
+
+    room: str
+
+    def _key(self, what: str) -> str:
+        return f"waitroom:{{{self.room}}}:{what}"
+
+    @property
+    def settings(self) -> str:
+        """Hash: the owner's settings, each value as JSON."""
+        return self._key("settings")
+
+    @property
+    def meta(self) -> str:
+        """Hash: birth, recovery hold, last tick, rate bucket, flow samples, counters."""
+        return self._key("meta")
+
+    @property
+    def waiting(self) -> str:
+        """Zset: visitor -> place, of those in the line."""
+        return self._key("waiting")
+
+    @property
+    def seen(self) -> str:
+        """Zset: visitor -> last heartbeat in ms, of the same visitors as ``waiting``."""
+        return self._key("seen")
+
+    @property
+    def parked(self) -> str:
+        """Zset: visitor -> last heartbeat in ms, of those who fell silent.
+
+        Their place waits in their ticket.
+        """
+        return self._key("parked")
+
+    @property
+    def active(self) -> str:
+        """Zset: visitor -> seat deadline in ms.
+
+        An entry whose deadline has passed says that the visitor's ticket is spent.
+        """
+        return self._key("active")
+
+    @property
+    def unclaimed(self) -> str:
+        """Zset: visitor -> when admitted, ms, of seats not used yet."""
+        return self._key("unclaimed")
+
+    @property
+    def board(self) -> str:
+        """String: the board as JSON."""
+        return self._key("board")
+
+    @property
+    def history(self) -> str:
+        """Stream: one sample a minute."""
+        return self._key("history")
+
+    @property
+    def audit(self) -> str:
+        """Stream: who changed what, when, from what."""
+        return self._key("audit")
+
+    @property
+    def admitted(self) -> str:
+        """Channel: visitors just admitted, separated by spaces; a hint, never the delivery."""
+        return self._key("admitted")
+
+    def holder(self, visitor: str) -> str:
+        """String: the socket that holds a visitor's one connection; expires by itself."""
+        return self._key(f"holder:{visitor}")
+
+    def all(self) -> list[str]:
+        """Return every key of the room, for its deletion."""
+        return [
+            self.settings,
+            self.meta,
+            self.waiting,
+            self.seen,
+            self.parked,
+            self.active,
+            self.unclaimed,
+            self.board,
+            self.history,
+            self.audit,
+        ]

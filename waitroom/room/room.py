@@ -1,0 +1,310 @@
+"""One waiting room: what can be done with its line and its seats.
+
+A thin face over the scripts: it splits long lists into batches and reads figures. It holds no
+state of the line; any number of processes may hold the same room.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
+
+from waitroom.room.board import Board
+from waitroom.room.keys import Keys
+from waitroom.room.scripts import BATCH_MAX, BOARD_MAX_AGE_MS, Scripts, Standing, Swept
+from waitroom.room.settings import RoomSettings
+from waitroom.room.store import Store, store_errors
+
+#: Most batches of one ``admit``, so that a tick always ends.
+MAX_ROUNDS = 50
+#: Samples kept: one a minute for 31 days.
+HISTORY_LENGTH = 31 * 24 * 60
+#: Counters that ``meta`` keeps for a room's whole life.
+COUNTERS = (
+    "entered",
+    "admitted",
+    "claimed",
+    "no_shows",
+    "left_line",
+    "left_site",
+    "parked",
+    "returned",
+    "lapsed",
+    "restored",
+)
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A room in numbers.
+
+    Attributes:
+        waiting: In the line.
+        parked: Fell silent, place still kept.
+        active: Unexpired seats.
+        unclaimed: Of those, seats not used yet.
+        counters: Totals since the room was made; names in ``COUNTERS``.
+    """
+
+    waiting: int
+    parked: int
+    active: int
+    unclaimed: int
+    counters: dict[str, int]
+
+
+class VisitorRow(NamedTuple):
+    """One visitor in the line, for the operator's list.
+
+    Attributes:
+        position: 1-based.
+        visitor: The visitor's id.
+        place: Microseconds since the epoch.
+        seen_ms: Last heartbeat, milliseconds since the epoch.
+    """
+
+    position: int
+    visitor: str
+    place: int
+    seen_ms: int
+
+
+class Room:
+    """A room and its settings as last read.
+
+    Args:
+        store: Where it lives.
+        scripts: The engine's verbs on that store.
+        name: The room's name.
+        settings: Its settings.
+    """
+
+    def __init__(self, store: Store, scripts: Scripts, name: str, settings: RoomSettings) -> None:
+        self._store = store
+        self._scripts = scripts
+        self.name = name
+        self.keys = Keys(name)
+        self.settings = settings
+
+    async def enter(self, visitor: str, place: int = 0, *, now_ms: int = 0) -> Standing:
+        """Give a visitor the seat or the place that is theirs; see ``Scripts.enter``.
+
+        Args:
+            visitor: Who asks.
+            place: The place of the ticket shown, microseconds since the epoch; 0 = none.
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+        """
+        return (await self._scripts.enter(self.keys, [(visitor, place)], now_ms=now_ms))[0]
+
+    async def enter_many(
+        self, visits: Sequence[tuple[str, int]], *, now_ms: int = 0
+    ) -> list[Standing]:
+        """Like ``enter`` for any number of visitors, in batches.
+
+        Args:
+            visits: Visitor and place of the ticket shown, 0 = none.
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Returns:
+            One standing a visit, in the same order.
+        """
+        standings: list[Standing] = []
+        for batch in _batches(visits):
+            standings += await self._scripts.enter(self.keys, batch, now_ms=now_ms)
+        return standings
+
+    async def beat(self, visitors: Sequence[str], *, now_ms: int = 0) -> list[str]:
+        """Note that visitors are present; see ``Scripts.beat``. Any number, in batches.
+
+        Args:
+            visitors: Who was heard of.
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Returns:
+            Those who are not in the line.
+        """
+        unknown: list[str] = []
+        for batch in _batches(visitors):
+            unknown += await self._scripts.beat(self.keys, batch, now_ms=now_ms)
+        return unknown
+
+    async def admit(self, batch_max: int = BATCH_MAX, *, now_ms: int = 0) -> list[str]:
+        """Fill the free seats from the head of the line; see ``Scripts.admit``.
+
+        Args:
+            batch_max: Most visitors looked at in one atomic step. 1 to 1000.
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Returns:
+            Visitors in order of place.
+        """
+        admitted: list[str] = []
+        for _ in range(MAX_ROUNDS):
+            found, more = await self._scripts.admit(self.keys, now_ms=now_ms, batch_max=batch_max)
+            admitted += found
+            if not more:
+                break
+        return admitted
+
+    async def claim(self, visitor: str, *, now_ms: int = 0) -> int:
+        """Use a seat for the first time, or again.
+
+        Args:
+            visitor: Who comes in.
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Returns:
+            When the seat ends, milliseconds since the epoch; 0 = no seat.
+        """
+        return (await self.renew([(visitor, 0)], now_ms=now_ms))[0]
+
+    async def renew(self, seats: Sequence[tuple[str, int]], *, now_ms: int = 0) -> list[int]:
+        """Extend seats, and bring back lost ones; see ``Scripts.renew``. Any number.
+
+        Args:
+            seats: Visitor and deadline in ms of the pass shown, 0 = none.
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Returns:
+            One deadline in ms a seat; 0 = no seat.
+        """
+        deadlines: list[int] = []
+        for batch in _batches(seats):
+            deadlines += await self._scripts.renew(self.keys, batch, now_ms=now_ms)
+        return deadlines
+
+    async def leave(self, visitor: str, *, now_ms: int = 0) -> str:
+        """Give up a seat or a place.
+
+        Args:
+            visitor: Who leaves.
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Returns:
+            ``seat``, ``place``, or empty when there was neither.
+        """
+        return await self._scripts.leave(self.keys, visitor, now_ms=now_ms)
+
+    async def sweep(self, batch_max: int = BATCH_MAX, *, now_ms: int = 0) -> Swept:
+        """Drop one batch of what has expired; see ``Scripts.sweep``.
+
+        Args:
+            batch_max: Most visitors handled of each kind. 1 to 1000.
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+        """
+        return await self._scripts.sweep(self.keys, now_ms=now_ms, batch_max=batch_max)
+
+    async def board_text(self, *, now_ms: int = 0, max_age_ms: int = BOARD_MAX_AGE_MS) -> bytes:
+        """Return the board as JSON, as it may be shown to anybody.
+
+        Args:
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+            max_age_ms: A younger board is handed out again; 0 makes a new one.
+        """
+        return await self._scripts.board(self.keys, now_ms=now_ms, max_age_ms=max_age_ms)
+
+    async def board(self, *, now_ms: int = 0, max_age_ms: int = BOARD_MAX_AGE_MS) -> Board:
+        """Return the board.
+
+        Args:
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+            max_age_ms: A younger board is handed out again; 0 makes a new one.
+        """
+        return Board.parse(await self.board_text(now_ms=now_ms, max_age_ms=max_age_ms))
+
+    async def figures(self, *, now_ms: int = 0) -> Figures:
+        """Return the room in numbers, at a constant cost.
+
+        Args:
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Raises:
+            StoreError: If Redis failed.
+        """
+        redis = self._store.redis
+        with store_errors():
+            if now_ms == 0:
+                seconds, micros = await redis.time()
+                now_ms = seconds * 1000 + micros // 1000
+            async with redis.pipeline(transaction=False) as pipe:
+                pipe.zcard(self.keys.waiting)
+                pipe.zcard(self.keys.parked)
+                pipe.zcount(self.keys.active, f"({now_ms}", "+inf")
+                pipe.zcard(self.keys.unclaimed)
+                pipe.hmget(self.keys.meta, list(COUNTERS))
+                waiting, parked, active, unclaimed, counts = await pipe.execute()
+        counters = {
+            name: int(count or 0) for name, count in zip(COUNTERS, counts, strict=True)
+        }
+        return Figures(waiting, parked, active, unclaimed, counters)
+
+    async def visitors(self, start: int = 0, count: int = 100) -> list[VisitorRow]:
+        """Return a page of the line, in order.
+
+        Args:
+            start: How many to pass over. At least 0.
+            count: Most rows. 1 to 1000.
+
+        Returns:
+            Rows in order of place; empty past the end.
+
+        Raises:
+            ValueError: If an argument is out of range.
+            StoreError: If Redis failed.
+        """
+        if start < 0 or not 1 <= count <= BATCH_MAX:
+            raise ValueError(f"start={start}, count={count}: count must be 1 to {BATCH_MAX}")
+        redis = self._store.redis
+        with store_errors():
+            line = await redis.zrange(self.keys.waiting, start, start + count - 1, withscores=True)
+            if not line:
+                return []
+            seen = await redis.zmscore(self.keys.seen, [visitor for visitor, _ in line])
+        return [
+            VisitorRow(start + i + 1, visitor.decode(), int(place), int(seen_ms or 0))
+            for i, ((visitor, place), seen_ms) in enumerate(zip(line, seen, strict=True))
+        ]
+
+    async def sample(self, *, now_ms: int = 0) -> bool:
+        """Write one sample a minute into the history; the second one of a minute changes nothing.
+
+        Args:
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Returns:
+            Whether this call wrote it.
+
+        Raises:
+            StoreError: If Redis failed. Asking again is safe.
+        """
+        redis = self._store.redis
+        with store_errors():
+            if now_ms == 0:
+                seconds, _ = await redis.time()
+                now_ms = seconds * 1000
+            minute_ms = now_ms - now_ms % 60_000
+            newest = await redis.xrevrange(self.keys.history, count=1)
+            if newest and int(newest[0][0].split(b"-")[0]) >= minute_ms:
+                return False
+        figures = await self.figures(now_ms=now_ms)
+        row = {
+            "waiting": figures.waiting,
+            "active": figures.active,
+            "total_active_users": self.settings.total_active_users,
+            **figures.counters,
+        }
+        with store_errors():
+            await redis.xadd(
+                self.keys.history,
+                row,
+                id=f"{minute_ms}-*",
+                maxlen=HISTORY_LENGTH,
+                approximate=True,
+            )
+        return True
+
+
+def _batches(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    for start in range(0, len(items), BATCH_MAX):
+        yield items[start : start + BATCH_MAX]

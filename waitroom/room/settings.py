@@ -1,0 +1,213 @@
+"""What an owner sets for a room: names, ranges and defaults in one model.
+
+Names follow Cloudflare Waiting Room, which owners know. In Redis each value is one hash field
+holding JSON, so scripts read limits directly and a change counts at the very next tick.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    StringConstraints,
+    ValidationError,
+)
+
+from waitroom.errors import SettingError
+
+ROOM_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+#: Names that mean something else under ``/__waitroom/``.
+RESERVED_NAMES = frozenset({"assets", "api"})
+
+
+def room_name(name: str) -> str:
+    """Return the name if a room may be called so.
+
+    Raises:
+        SettingError: If it is not 1 to 40 of a-z, 0-9, ``-``, ``_`` or is reserved.
+    """
+    if not ROOM_NAME.fullmatch(name) or name in RESERVED_NAMES:
+        raise SettingError(
+            "name",
+            name,
+            "must be 1 to 40 of a-z, 0-9, - and _, start with a letter or digit, "
+            f"and not be one of {', '.join(sorted(RESERVED_NAMES))}",
+        )
+    return name
+
+
+def _no_control(text: str) -> str:
+    if any(ord(char) < 32 and char != "\n" for char in text):
+        raise ValueError("must not hold control characters")
+    return text
+
+
+def _path_prefix(path: str) -> str:
+    if not path.startswith("/") or path.startswith("//") or re.search(r"[\x00-\x20\\?#]", path):
+        raise ValueError("must be a path such as /shop, without query or fragment")
+    return path
+
+
+Text = Annotated[str, AfterValidator(_no_control)]
+PathPrefix = Annotated[str, AfterValidator(_path_prefix), Field(max_length=512)]
+Host = Annotated[
+    str,
+    StringConstraints(
+        to_lower=True,
+        max_length=253,
+        pattern=r"^(\*|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])$",
+    ),
+]
+
+
+class Route(BaseModel):
+    """A part of a site that a room protects.
+
+    Attributes:
+        host: Host name in lower case without port, or ``*`` for any host.
+        path: Path prefix; ``/shop`` covers ``/shop`` and ``/shop/…`` but not ``/shopping``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: Host = "*"
+    path: PathPrefix = "/"
+
+
+class Bypass(BaseModel):
+    """Requests that go through uncounted. A rule matches when all that it names match.
+
+    Attributes:
+        path: Path prefix.
+        methods: HTTP methods, upper case.
+        header: Name of a header whose value must equal ``value``.
+        value: The header's secret value.
+        network: Address range the visitor's address is in, such as ``10.0.0.0/8``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: PathPrefix | None = None
+    methods: (
+        Annotated[
+            list[Annotated[str, StringConstraints(pattern=r"^[A-Z]{1,16}$")]],
+            Field(min_length=1, max_length=16),
+        ]
+        | None
+    ) = None
+    header: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")] | None = None
+    value: Annotated[str, StringConstraints(min_length=16, max_length=256)] | None = None
+    network: IPvAnyNetwork | None = None
+
+
+class Unavailable(BaseModel):
+    """What an edge does with visitors without a pass while the service is away.
+
+    Attributes:
+        action: ``open`` lets them through, ``closed`` holds them.
+        open_limit_s: With ``open``: for how long at most, seconds; then it holds them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    action: Literal["open", "closed"] = "closed"
+    open_limit_s: Annotated[int, Field(ge=0, le=86_400)] = 600
+
+
+class RoomSettings(BaseModel):
+    """One room's settings. Units are in the names; ``README.md`` explains each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    title: Annotated[Text, Field(max_length=120)] = ""
+    routes: Annotated[list[Route], Field(max_length=64)] = Field(default_factory=list)
+    total_active_users: Annotated[int, Field(ge=0, le=10_000_000)] = 200
+    new_users_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
+    session_duration_s: Annotated[int, Field(ge=10, le=86_400)] = 300
+    disable_session_renewal: bool = False
+    claim_ttl_s: Annotated[int, Field(ge=10, le=3_600)] = 120
+    heartbeat_ttl_s: Annotated[int, Field(ge=15, le=3_600)] = 45
+    place_ttl_s: Annotated[int, Field(ge=60, le=86_400)] = 600
+    recovery_hold_s: Annotated[int, Field(ge=0, le=600)] = 30
+    queue_all: bool = False
+    suspended: bool = False
+    closed: bool = False
+    delivery: Literal["redirect", "inline"] = "redirect"
+    queueing_status_code: Literal[200, 202, 429, 503] = 200
+    when_unavailable: Unavailable = Unavailable()
+    bypass: Annotated[list[Bypass], Field(max_length=64)] = Field(default_factory=list)
+    second_connection: Literal["share", "refuse"] = "share"
+    message: Annotated[Text, Field(max_length=500)] | None = None
+    epoch: Annotated[int, Field(ge=0, le=2_000_000_000)] = 0
+
+    def to_hash(self) -> dict[str, bytes]:
+        """Return the settings as fields of the Redis hash, each value as JSON."""
+        return {name: orjson.dumps(value) for name, value in self.model_dump(mode="json").items()}
+
+    @classmethod
+    def from_hash(cls, fields: dict[bytes, bytes]) -> "RoomSettings":
+        """Read settings back from the Redis hash.
+
+        Fields that this version does not know are left alone, so that two versions can run
+        side by side during an upgrade; fields that are not there have their defaults.
+        """
+        known = {
+            name: orjson.loads(value)
+            for key, value in fields.items()
+            if (name := key.decode()) in cls.model_fields
+        }
+        return cls.model_validate(known)
+
+    def changed(self, changes: dict[str, Any]) -> "RoomSettings":
+        """Return a copy with some settings changed.
+
+        Args:
+            changes: Setting name -> new value, in the types of JSON.
+
+        Raises:
+            SettingError: If a name is unknown or a value out of range; names the first one.
+        """
+        try:
+            return RoomSettings.model_validate(self.model_dump() | changes)
+        except ValidationError as e:
+            raise _setting_error(e) from e
+
+
+def parse_assignments(pairs: list[str]) -> dict[str, Any]:
+    """Read ``name=value`` pairs as typed on a command line.
+
+    A value that is JSON is taken as JSON (``2``, ``true``, ``null``, ``[{"path": "/shop"}]``),
+    anything else as text.
+
+    Raises:
+        SettingError: If a pair has no ``=``.
+    """
+    changes: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise SettingError(pair, "", "write it as name=value")
+        field = RoomSettings.model_fields.get(name)
+        try:
+            changes[name] = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            changes[name] = text
+        # A title of "2026" is text, not a number.
+        if field is not None and name in ("title", "message") and text != "null":
+            changes[name] = text
+    return changes
+
+
+def _setting_error(error: ValidationError) -> SettingError:
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"])
+    value = first["input"]
+    if first["type"] == "extra_forbidden":
+        names = ", ".join(RoomSettings.model_fields)
+        return SettingError(name, value, f"there is no such setting; there are: {names}")
+    return SettingError(name, value, first["msg"].removeprefix("Value error, "))

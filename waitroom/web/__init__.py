@@ -1,0 +1,1 @@
+"""The web process: visitors, edges and operators over HTTP and Socket.IO."""

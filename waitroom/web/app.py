@@ -1,0 +1,89 @@
+"""The application of a web process: Quart for HTTP, Socket.IO beside it, one ticker."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+
+import socketio
+import structlog
+from quart import Quart, Response
+from werkzeug.exceptions import HTTPException
+
+from waitroom.config import Config
+from waitroom.embedded import redis_url
+from waitroom.errors import RequestError, WaitroomError
+from waitroom.live.listener import listen
+from waitroom.live.ticker import run_ticker
+from waitroom.return_to import PREFIX
+from waitroom.web.edge import edge
+from waitroom.web.ops import ops
+from waitroom.web.requests import error_response
+from waitroom.web.services import EXTENSION, Services, make_services
+from waitroom.web.visitor import visitor
+
+#: Largest body of any request, bytes: a full batch of renewals.
+MAX_BODY = 262_144
+
+log = structlog.get_logger()
+
+
+def create_app(config: Config) -> socketio.ASGIApp:
+    """Return the ASGI application of a web process.
+
+    Args:
+        config: This installation's settings, with its secrets.
+
+    Raises:
+        ConfigError: If no Redis is named and the embedded one does not run, or the splash page
+            is missing.
+    """
+    made = make_services(config, redis_url(config))
+    app = Quart("waitroom", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.extensions[EXTENSION] = made
+    for blueprint in (visitor, edge, ops):
+        app.register_blueprint(blueprint)
+    app.register_error_handler(WaitroomError, error_response)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _defect)
+
+    @app.while_serving
+    async def _run() -> AsyncGenerator[None, None]:
+        async for _ in _serve(made):
+            yield
+
+    return socketio.ASGIApp(
+        made.sockets.server, app, socketio_path=f"{PREFIX.strip('/')}/socket.io"
+    )
+
+
+async def _serve(made: Services) -> AsyncGenerator[None, None]:
+    tasks = [
+        asyncio.create_task(run_ticker(made.hub, made.config.tick_ms)),
+        asyncio.create_task(listen(made.store, made.hub)),
+    ]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await made.sockets.server.shutdown()
+        await made.store.close()
+
+
+async def _http_error(error: HTTPException) -> Response:
+    """Give the framework's own refusals our shape."""
+    code = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+    status = error.code or 500
+    detail = error.description or error.name
+    return await error_response(
+        RequestError(detail, code=code.get(status, "bad_request"), status=status)
+    )
+
+
+async def _defect(error: Exception) -> Response:
+    """Answer a defect of ours without a word about its inside; the log has it."""
+    log.error("defect", exc_info=error)
+    return await error_response(WaitroomError("Something went wrong here. Please try again."))

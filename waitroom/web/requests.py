@@ -1,0 +1,140 @@
+"""What visitors' requests have in common: mode, tokens shown, cookies set, errors."""
+
+from typing import Any
+
+import orjson
+from quart import Response, request
+from werkzeug.urls import iri_to_uri
+
+from waitroom import clock
+from waitroom.errors import RequestError, TokenError, WaitroomError
+from waitroom.identity import (
+    SCHEME,
+    TICKET_COOKIE_S,
+    cookies,
+    pass_cookie_name,
+    read_ticket,
+    set_cookie,
+    ticket_cookie_name,
+)
+from waitroom.room import Room, Standing
+from waitroom.tokens import Pass, Ticket
+from waitroom.web.services import services
+
+#: Largest body a visitor may send, bytes; nothing of ours has one.
+MAX_BODY = 4_096
+#: Seconds after which a page asks again when Redis is away.
+RETRY_AFTER_S = 3
+
+
+def token_mode() -> bool:
+    """Whether the visitor is an app without cookies."""
+    return request.headers.get("Waitroom-Mode", "").lower() == "token"
+
+
+def secure() -> bool:
+    """Whether the visitor came by https, as far as the last proxy says."""
+    forwarded = request.headers.get("X-Forwarded-Proto", request.scheme)
+    return forwarded.split(",")[0].strip().lower() == "https"
+
+
+def wants_page() -> bool:
+    """Whether the visitor is a browser that opens a page."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def shown_ticket(room: Room) -> Ticket:
+    """Return the ticket that a request shows.
+
+    Raises:
+        TokenError: If there is none that verifies.
+    """
+    header = request.headers.get("Authorization", "")
+    if header.startswith(SCHEME):
+        shown = [header.removeprefix(SCHEME).strip()]
+    else:
+        jar = cookies(request.headers.get("Cookie"))
+        shown = jar.getlist(ticket_cookie_name(room.name))
+    return read_ticket(services().tokens, room.name, shown)
+
+
+def found_ticket(room: Room) -> Ticket | None:
+    """Return the ticket that a request shows, or None where a new one may be taken.
+
+    A cookie that does not verify is replaced: the visitor can't mend it. A token sent on purpose
+    is refused, so that an app notices.
+
+    Raises:
+        TokenError: If a token in a header does not verify.
+    """
+    try:
+        return shown_ticket(room)
+    except TokenError:
+        if "Authorization" in request.headers:
+            raise
+        return None
+
+
+def json_response(body: dict[str, Any], status: int = 200) -> Response:
+    """Return an answer that nobody may cache."""
+    response = Response(orjson.dumps(body), status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def see_other(address: str) -> Response:
+    """Return a redirect that makes a GET of whatever came before, and that nobody may cache."""
+    headers = {"Location": iri_to_uri(address), "Cache-Control": "no-store"}
+    return Response("", 303, headers)
+
+
+def keep_ticket(response: Response, room: Room, standing: Standing) -> None:
+    """Give the browser the ticket of a standing."""
+    token = services().tokens.sign_ticket(Ticket(room.name, standing.visitor, standing.place))
+    name = ticket_cookie_name(room.name)
+    _add_cookie(response, set_cookie(name, token, max_age_s=TICKET_COOKIE_S, secure=secure()))
+
+
+def keep_pass(response: Response, room: Room, visitor: str, deadline_ms: int) -> None:
+    """Give the browser a pass."""
+    max_age_s = max(1, (deadline_ms - clock.now_ms()) // 1000)
+    name = pass_cookie_name(room.name)
+    token = sign_pass(room, visitor, deadline_ms)
+    _add_cookie(response, set_cookie(name, token, max_age_s=max_age_s, secure=secure()))
+
+
+def forget(response: Response, name: str) -> None:
+    """Have the browser delete a cookie."""
+    _add_cookie(response, set_cookie(name, "", max_age_s=0, secure=secure()))
+
+
+def sign_pass(room: Room, visitor: str, deadline_ms: int) -> str:
+    """Return a pass for a claimed seat."""
+    granted = Pass(room.name, visitor, deadline_ms, room.settings.epoch)
+    return services().tokens.sign_pass(granted)
+
+
+def check_body() -> None:
+    """Refuse a body that is larger than anything a visitor has to send.
+
+    Raises:
+        RequestError: ``body_too_large``.
+    """
+    if (request.content_length or 0) > MAX_BODY:
+        raise RequestError("The body is too large.", code="body_too_large", status=413)
+
+
+async def error_response(error: WaitroomError) -> Response:
+    """Return what an error looks like outside: a page for browsers, JSON for programs."""
+    services().metrics.error(error.code)
+    if wants_page():
+        response = await services().splash.error_page(error)
+    else:
+        response = json_response({"error": error.code, "detail": error.detail}, error.status)
+    if error.status == 503:
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _add_cookie(response: Response, value: str) -> None:
+    response.headers.add("Set-Cookie", value)

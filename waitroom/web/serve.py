@@ -1,0 +1,54 @@
+"""Serves the application under Hypercorn until told to stop."""
+
+import asyncio
+import signal
+
+import structlog
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config as HypercornConfig
+
+from waitroom.config import Config
+from waitroom.web.app import create_app
+
+#: How long open requests may take after the order to stop, seconds. Sockets end then too, and
+#: pages reconnect with growing, jittered delays, so a restart is no stampede.
+GRACEFUL_S = 3.0
+
+log = structlog.get_logger()
+
+
+async def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT; then stop within a few seconds.
+
+    Args:
+        config: This installation's settings, with its secrets.
+
+    Raises:
+        ConfigError: If the application can't be made.
+        OSError: If the port is taken.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    log.info("web_starting", host=config.host, port=config.port)
+    server = hypercorn_config(config.host, config.port)
+    await hypercorn_serve(create_app(config), server, shutdown_trigger=stop.wait)
+    log.info("web_stopped")
+
+
+def hypercorn_config(host: str, port: int) -> HypercornConfig:
+    """Return Hypercorn's settings for one address.
+
+    Args:
+        host: Address to listen on.
+        port: Port to listen on.
+    """
+    found = HypercornConfig()
+    found.bind = [f"{host}:{port}"]
+    found.graceful_timeout = GRACEFUL_S
+    found.keep_alive_timeout = 75
+    found.accesslog = None
+    found.errorlog = None
+    found.include_server_header = False
+    return found

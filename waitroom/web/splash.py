@@ -1,0 +1,202 @@
+"""The splash page and its assets, rendered and compressed once at start.
+
+The page is the same bytes for everybody of one language, so an edge can cache it and a surge
+costs nothing; what is personal comes by socket or ``status``.
+"""
+
+import gzip
+import mimetypes
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import orjson
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from quart import Response, request
+
+from waitroom.errors import ConfigError, WaitroomError
+
+#: Where assets are served.
+ASSETS = "/__waitroom/assets/"
+DEFAULT_LANGUAGE = "en"
+#: An asset asked for by its hash never changes.
+FOR_EVER = "public, max-age=31536000, immutable"
+#: Browsers ask again each time; a shared cache in front may keep the page for a minute.
+PAGE_CACHE = "public, max-age=0, s-maxage=60, must-revalidate"
+
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # Without scripts the page finds `return_to` in its own address, by the referrer.
+    "Referrer-Policy": "same-origin",
+}
+
+_SOCKET_IO = Path("node_modules/socket.io-client/dist/socket.io.esm.min.js")
+_SERVED = frozenset({".js", ".css", ".svg"})
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes ready to send.
+
+    Attributes:
+        body: As they are.
+        zipped: The same, gzipped.
+        etag: A short hash of them.
+        content_type: Their media type.
+    """
+
+    body: bytes
+    zipped: bytes
+    etag: str
+    content_type: str
+
+    @classmethod
+    def make(cls, body: bytes, content_type: str) -> "Blob":
+        """Compress and hash a body."""
+        zipped = gzip.compress(body, 9, mtime=0)
+        return cls(body, zipped, sha256(body).hexdigest()[:12], content_type)
+
+    def respond(self, status: int, cache: str) -> Response:
+        """Return an answer, gzipped or 304 as the request allows.
+
+        Args:
+            status: HTTP status.
+            cache: The Cache-Control header.
+        """
+        etag = f'W/"{self.etag}"'
+        headers = {"ETag": etag, "Cache-Control": cache, "Vary": "Accept-Encoding"}
+        if status == 200 and request.headers.get("If-None-Match") == etag:
+            return Response("", 304, headers)
+        body = self.body
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            body, headers["Content-Encoding"] = self.zipped, "gzip"
+        return Response(body, status, headers, content_type=self.content_type)
+
+
+class Splash:
+    """All that visitors load.
+
+    Args:
+        folder: The splash folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._assets = {name: _read_asset(path) for name, path in _served_files(folder).items()}
+        self._texts = {
+            path.stem: orjson.loads(path.read_bytes())
+            for path in sorted((folder / "languages").glob("*.json"))
+        }
+        self._jinja = Environment(
+            loader=FileSystemLoader(folder),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._jinja.globals["asset"] = self._asset_address
+        self._pages = {lang: self._render_page(lang) for lang in self._texts}
+
+    @classmethod
+    def load(cls) -> "Splash":
+        """Read the splash folder of this installation: the wheel's own, or the checkout's.
+
+        Raises:
+            ConfigError: If there is none.
+        """
+        package = Path(__file__).resolve().parent.parent
+        for folder in (package / "_splash", package.parent / "splash"):
+            if (folder / "index.html").is_file():
+                return cls(folder)
+        raise ConfigError("the splash page is missing: install Waitroom again, or `make setup`")
+
+    def page(self, status: int) -> Response:
+        """Return the splash page in the visitor's language.
+
+        Args:
+            status: The room's ``queueing_status_code``.
+        """
+        response = self._pages[self._language()].respond(status, PAGE_CACHE)
+        response.headers["Vary"] = "Accept-Encoding, Accept-Language"
+        response.headers.update(SECURITY_HEADERS)
+        return response
+
+    def asset(self, name: str) -> Response | None:
+        """Return an asset, or None when there is no such one."""
+        blob = self._assets.get(name)
+        if blob is None:
+            return None
+        exact = request.args.get("v") == blob.etag
+        response = blob.respond(200, FOR_EVER if exact else "public, max-age=60")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
+    def personal_page(self, template: str, http_status: int, /, **values: Any) -> Response:
+        """Return a page made for one visitor; nobody may cache it.
+
+        Args:
+            template: A template of the splash folder.
+            http_status: The answer's status.
+            values: What the template shows.
+        """
+        lang = self._language()
+        body = self._jinja.get_template(template).render(**self._common(lang), **values)
+        headers = {**SECURITY_HEADERS, "Cache-Control": "no-store", "Vary": "Accept-Language"}
+        return Response(body, http_status, headers, content_type="text/html; charset=utf-8")
+
+    async def error_page(self, error: WaitroomError) -> Response:
+        """Return the page of an error that a browser met."""
+        return self.personal_page(
+            "error.html", error.status, status=error.status, code=error.code, detail=error.detail
+        )
+
+    def texts(self) -> dict[str, Any]:
+        """Return the sentences of the visitor's language."""
+        found: dict[str, Any] = self._texts[self._language()]
+        return found
+
+    def _language(self) -> str:
+        best = request.accept_languages.best_match(list(self._texts), DEFAULT_LANGUAGE)
+        return best or DEFAULT_LANGUAGE
+
+    def _common(self, lang: str) -> dict[str, Any]:
+        texts = self._texts[lang]
+        return {"lang": lang, "dir": texts.get("dir", "ltr"), "texts": texts}
+
+    def _render_page(self, lang: str) -> Blob:
+        # In a script block only "<" could end the block.
+        data = orjson.dumps(self._texts[lang]).decode().replace("<", "\\u003c")
+        page = self._jinja.get_template("index.html").render(
+            **self._common(lang),
+            texts_json=Markup(data),  # noqa: S704 - escaped in the line above
+        )
+        return Blob.make(page.encode(), "text/html; charset=utf-8")
+
+    def _asset_address(self, name: str) -> str:
+        blob = self._assets.get(name)
+        return f"{ASSETS}{name}?v={blob.etag}" if blob else f"{ASSETS}{name}"
+
+
+def _served_files(folder: Path) -> dict[str, Path]:
+    files = {
+        path.name: path
+        for path in sorted(folder.iterdir())
+        if path.suffix in _SERVED and not path.name.endswith(".test.js")
+    }
+    # Without it the page polls; `make setup` brings it, and a wheel holds it.
+    if (folder / _SOCKET_IO).is_file():
+        files[_SOCKET_IO.name] = folder / _SOCKET_IO
+    return files
+
+
+def _read_asset(path: Path) -> Blob:
+    media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    if media_type.startswith("text/"):
+        media_type += "; charset=utf-8"
+    return Blob.make(path.read_bytes(), media_type)

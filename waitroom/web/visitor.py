@@ -1,0 +1,233 @@
+"""What a visitor's browser asks, under ``/__waitroom/``: design section 6."""
+
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from quart import Blueprint, Response, request
+
+from waitroom import clock
+from waitroom.errors import RequestError, ReturnToError, RoomNotFoundError
+from waitroom.identity import cookies, pass_cookie_name, read_pass, ticket_cookie_name
+from waitroom.return_to import PREFIX, checked_return_to
+from waitroom.room import Room, Standing
+from waitroom.room.settings import ROOM_NAME
+from waitroom.tokens import Ticket
+from waitroom.web.requests import (
+    check_body,
+    forget,
+    found_ticket,
+    json_response,
+    keep_pass,
+    keep_ticket,
+    see_other,
+    shown_ticket,
+    sign_pass,
+    token_mode,
+    wants_page,
+)
+from waitroom.web.services import services
+
+#: How often the page without scripts asks again, seconds.
+PLAIN_REFRESH_MIN_S = 5
+
+visitor = Blueprint("visitor", __name__, url_prefix=PREFIX.rstrip("/"))
+
+
+@visitor.before_request
+async def _limit() -> None:
+    check_body()
+
+
+@visitor.get("/assets/<name>")
+async def asset(name: str) -> Response:
+    """Return a file of the splash page."""
+    found = services().splash.asset(name)
+    if found is None:
+        raise RequestError("There is no such file.", code="not_found", status=404)
+    return found
+
+
+@visitor.get("/<name>")
+async def splash(name: str) -> Response:
+    """Return the splash page; with ``nojs=1`` the personal page for browsers without scripts."""
+    room = await _room(name)
+    if request.args.get("nojs") == "1":
+        return await _plain_page(room)
+    checked_return_to(request.args.get("return_to"))
+    return services().splash.page(room.settings.queueing_status_code)
+
+
+@visitor.post("/<name>/enter")
+async def enter(name: str) -> Response:
+    """Take a place, or find the one the visitor has."""
+    room = await _room(name)
+    ticket = found_ticket(room)
+    standing = await _stand(room, ticket.visitor if ticket else None, ticket.place if ticket else 0)
+    return await _standing_response(room, standing)
+
+
+@visitor.get("/<name>/status")
+async def status(name: str) -> Response:
+    """Return the same answer for the ticket shown; counts as a heartbeat."""
+    room = await _room(name)
+    ticket = shown_ticket(room)
+    return await _standing_response(room, await _stand(room, ticket.visitor, ticket.place))
+
+
+@visitor.get("/<name>/board")
+async def board(name: str) -> Response:
+    """Return the board, public and cacheable for one second."""
+    room = await _room(name)
+    response = Response(await room.board_text(), content_type="application/json")
+    response.headers["Cache-Control"] = "public, max-age=1"
+    return response
+
+
+@visitor.get("/<name>/go")
+async def go(name: str) -> Response:
+    """Take an admitted visitor to the site, with a pass; anybody else back to the splash."""
+    room = await _room(name)
+    return_to = checked_return_to(request.args.get("return_to"))
+    ticket = found_ticket(room)
+    if ticket is None:
+        return _to_splash(room, return_to)
+    standing = await _stand(room, ticket.visitor, ticket.place)
+    if standing.state == "suspended":
+        return see_other(return_to)
+    deadline_ms = await room.claim(standing.visitor) if standing.state == "seated" else 0
+    if not deadline_ms:
+        response = _to_splash(room, return_to)
+        keep_ticket(response, room, standing)
+        return response
+    response = see_other(return_to)
+    keep_ticket(response, room, standing)
+    keep_pass(response, room, standing.visitor, deadline_ms)
+    return response
+
+
+@visitor.post("/<name>/leave")
+async def leave(name: str) -> Response:
+    """Give up place or seat; repeating it changes nothing."""
+    room = await _room(name)
+    ticket = found_ticket(room)
+    left = await room.leave(ticket.visitor) if ticket else ""
+    if wants_page():
+        texts = services().splash.texts()
+        response = services().splash.personal_page(
+            "error.html", 200, status=200, code="left", detail=texts["detail_left"]
+        )
+    else:
+        response = json_response({"room": room.name, "left": left or None})
+    forget(response, ticket_cookie_name(room.name))
+    forget(response, pass_cookie_name(room.name))
+    return response
+
+
+async def _room(name: str) -> Room:
+    if not ROOM_NAME.fullmatch(name):
+        raise RoomNotFoundError(name)
+    return await services().hub.room(name)
+
+
+async def _stand(room: Room, visitor_id: str | None, place: int) -> Standing:
+    """Enter a visitor; one whose seat Redis lost gets it back for the pass still held."""
+    found = await services().hub.enter(room, visitor_id or clock.new_visitor(), place)
+    if found.state == "waiting" and visitor_id is not None:
+        jar = cookies(request.headers.get("Cookie"))
+        held = read_pass(
+            services().tokens,
+            room.name,
+            jar.getlist(pass_cookie_name(room.name)),
+            epoch=room.settings.epoch,
+            now_ms=clock.now_ms(),
+        )
+        if held is not None and held.visitor == found.visitor:
+            deadline_ms = (await room.renew([(held.visitor, held.deadline_ms)]))[0]
+            if deadline_ms:
+                return Standing("seated", found.visitor, found.place, 0, deadline_ms)
+    return found
+
+
+async def _standing_response(room: Room, standing: Standing) -> Response:
+    answer = await services().hub.answer(room, standing)
+    has_place = standing.state != "closed"
+    if token_mode():
+        if has_place:
+            answer |= await _tokens(room, standing)
+        response = json_response(answer)
+    else:
+        response = json_response(answer)
+        if has_place:
+            keep_ticket(response, room, standing)
+    if answer["status"] != "admitted":
+        response.headers["Retry-After"] = str(answer["poll_after_s"])
+    return response
+
+
+async def _tokens(room: Room, standing: Standing) -> dict[str, Any]:
+    """Return ticket and, once admitted, pass, for apps without cookies."""
+    ticket = Ticket(room.name, standing.visitor, standing.place)
+    found: dict[str, Any] = {"ticket": services().tokens.sign_ticket(ticket)}
+    if standing.state == "seated":
+        deadline_ms = await room.claim(standing.visitor)
+        if deadline_ms:
+            found["pass"] = sign_pass(room, standing.visitor, deadline_ms)
+    return found
+
+
+def _to_splash(room: Room, return_to: str, **more: str) -> Response:
+    query = urlencode({"return_to": return_to, **more})
+    return see_other(f"{PREFIX}{room.name}?{query}")
+
+
+async def _plain_page(room: Room) -> Response:
+    return_to = _plain_return_to()
+    if request.args.get("return_to") is None:
+        # From now on the address itself says where the visitor wants to go.
+        return _to_splash(room, return_to, nojs="1")
+    ticket = found_ticket(room)
+    standing = await _stand(room, ticket.visitor if ticket else None, ticket.place if ticket else 0)
+    answer = await services().hub.answer(room, standing)
+    if answer["status"] == "admitted":
+        query = urlencode({"return_to": return_to})
+        response = see_other(f"{PREFIX}{room.name}/go?{query}")
+    else:
+        response = services().splash.personal_page(
+            "nojs.html",
+            room.settings.queueing_status_code,
+            room=room.name,
+            title=room.settings.title,
+            status=answer["status"],
+            state=answer["state"],
+            position=answer["position"],
+            waiting=answer["waiting"],
+            wait_s=answer["wait_s"],
+            wait_text=_wait_text(answer["wait_s"]),
+            message=answer["message"],
+            refresh_s=max(PLAIN_REFRESH_MIN_S, answer["poll_after_s"]),
+            self_url=f"{PREFIX}{room.name}?{urlencode({'return_to': return_to, 'nojs': '1'})}",
+            leave_url=f"{PREFIX}{room.name}/leave",
+        )
+    if standing.state != "closed":
+        keep_ticket(response, room, standing)
+    return response
+
+
+def _plain_return_to() -> str:
+    """Return where the visitor wants to go: the address says it, else the page they came from."""
+    named = request.args.get("return_to")
+    if named is None:
+        came_from = parse_qs(urlsplit(request.headers.get("Referer", "")).query)
+        named = came_from.get("return_to", [None])[0]
+        try:
+            return checked_return_to(named)
+        except ReturnToError:
+            return "/"
+    return checked_return_to(named)
+
+
+def _wait_text(wait_s: dict[str, int] | None) -> str:
+    if wait_s is None:
+        return ""
+    low, high = wait_s["low"] // 60, -(-wait_s["high"] // 60)
+    return f"{low}–{high} min" if low != high else f"{high} min"
