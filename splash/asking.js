@@ -154,8 +154,6 @@ export function makeAsking({ room, clock, tell, isLive, heard, stopped }) {
     leave,
     /** Ask after so many ms, whatever was planned. */
     after,
-    /** The ticket was refused on the socket. */
-    refused: () => after(refused()),
     /** @returns {boolean} Whether there is a ticket to show. */
     hasTicket: () => running && entered,
   };

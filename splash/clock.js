@@ -6,7 +6,7 @@
 
 /** @typedef {ReturnType<typeof makeClock>} Clock */
 
-const LONGEST_PAUSE_MS = 60_000;
+const LONGEST_PAUSE_MS = 30_000;
 
 /** @param {number} ms @returns {number} The same or up to 30 % more, never less. */
 export const jitter = (ms) => ms * (1 + Math.random() * 0.3);
@@ -17,7 +17,7 @@ export const jitter = (ms) => ms * (1 + Math.random() * 0.3);
  * @returns {number} ms.
  */
 export const growing = (failures) =>
-  Math.min(LONGEST_PAUSE_MS, 2_000 * 2 ** Math.min(failures - 1, 5)) * (0.5 + Math.random() / 2);
+  Math.min(LONGEST_PAUSE_MS, 2_000 * 1.6 ** (failures - 1)) * (0.5 + Math.random() / 2);
 
 /** @param {string} url Of `heartbeat.js`. */
 export function makeClock(url) {

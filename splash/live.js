@@ -168,7 +168,11 @@ export function makeLive({ room, url, clock, tell, asking }) {
   /** @param {unknown} code As the server names it. */
   function troubled(code) {
     if (typeof code !== "string") return;
-    if (code === "bad_token") return asking.refused();
+    if (code === "bad_token") {
+      // Asking by HTTP finds out whether the ticket is at fault or only this connection.
+      retry();
+      return asking.after(Math.random() * LOST_MS);
+    }
     tell({ type: "error", code });
     if (code === "room_not_found") {
       asking.stop();

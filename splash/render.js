@@ -3,7 +3,7 @@
  * Puts a state on the page, and says the important of it to screen readers. Text goes in as
  * `textContent` only. Rendering the same state twice changes nothing.
  */
-import { phase, speech, waitLeft } from "./state.js";
+import { isAway, phase, speech, waitLeft } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./text.js").Say} Say */
@@ -51,7 +51,7 @@ export function makeRender(say) {
   return function render(state) {
     const now = phase(state);
     const { answer, memory } = state;
-    const away = state.connection === "reconnecting";
+    const away = isAway(state);
     const inLine = IN_LINE.includes(now);
     const heading = say.say(`heading_${now}`);
     const page = document.documentElement;
@@ -71,7 +71,8 @@ export function makeRender(say) {
     const wait = say.wait(waitLeft(state));
     write("wait", inLine ? wait : "");
     const rate = answer?.admittedPerMinute ? Math.round(answer.admittedPerMinute) : 0;
-    write("rate", inLine && rate ? say.count("rate", rate) : "");
+    const moving = now === "waiting" || now === "near";
+    write("rate", moving && rate ? say.count("rate", rate) : "");
     write("reason", inLine && state.reason ? say.say(`reason_${state.reason}`) : "");
     write("trouble", inLine && away
       ? say.say("reconnecting_since", { time: say.time(memory.atMs) }) : "");

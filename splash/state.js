@@ -35,6 +35,7 @@
  * @typedef {object} State
  * @property {View} view
  * @property {Connection} connection
+ * @property {number} awaySinceMs When the connection was lost; 0 while it is there.
  * @property {boolean} elsewhere The room refuses this tab a socket because another tab has one.
  * @property {Answer|null} answer The last good one.
  * @property {Memory} memory
@@ -64,6 +65,8 @@ const REASON_MS = 120_000;
 const KEEP_S = 600;
 /** The wait counts down by itself for at most this long; the server speaks at least so often. */
 const COUNTDOWN_MS = 30_000;
+/** Out of touch for less than this is not mentioned, ms. */
+const AWAY_MS = 3_000;
 /** Nearly there: so many people or seconds to go. */
 const NEAR = { position: 3, waitS: 60 };
 
@@ -130,6 +133,7 @@ export function initial(memory, nowMs = 0) {
   return {
     view: "joining",
     connection: "connecting",
+    awaySinceMs: 0,
     elsewhere: false,
     answer: null,
     memory: kept ? memory : NOTHING,
@@ -151,17 +155,13 @@ export function next(state, message) {
     case "answer":
       return state.view === "left" ? state : answered(state, message.answer, message.nowMs);
     case "connection":
-      return {
-        ...state,
-        connection: message.connection,
-        elsewhere: state.elsewhere && message.connection !== "live",
-      };
+      return connected(state, message.connection);
     case "admitted":
       return state.view === "left" ? state : { ...state, view: "turn" };
     case "replaced":
       return { ...state, replaced: true };
     case "join":
-      return { ...initial(undefined, state.nowMs), connection: state.connection };
+      return connected(initial(undefined, state.nowMs), state.connection);
     case "message":
       return state.answer
         ? { ...state, answer: { ...state.answer, message: text(message.text, 500) } }
@@ -240,10 +240,33 @@ function failed(state, code) {
     case "already_connected":
       return { ...state, elsewhere: true };
     case "store_unavailable":
-      return { ...state, connection: "reconnecting" };
+      return connected(state, "reconnecting");
     default:
       return state;
   }
+}
+
+/**
+ * @param {State} state
+ * @param {Connection} connection
+ * @returns {State}
+ */
+function connected(state, connection) {
+  const away = connection === "reconnecting";
+  return {
+    ...state,
+    connection,
+    awaySinceMs: away ? state.awaySinceMs || state.nowMs : 0,
+    elsewhere: state.elsewhere && connection !== "live",
+  };
+}
+
+/**
+ * Whether the page has been out of touch long enough to say so; a blink is not worth a word.
+ * @param {State} state
+ */
+export function isAway(state) {
+  return state.awaySinceMs > 0 && state.nowMs - state.awaySinceMs >= AWAY_MS;
 }
 
 /**
@@ -260,8 +283,8 @@ export function phase(state) {
 }
 
 /**
- * The wait left, counted down gently since the server's last word and never below it: a line
- * that is held, or a server that is silent, does not count down.
+ * The wait left, counted down gently since the server's last word. A line that is held, or a
+ * server that is silent for long, does not count down.
  * @param {State} state
  * @returns {Range|null} Seconds; null when unknown.
  */
@@ -298,7 +321,7 @@ export function speech(last, state) {
     phase: phase(state),
     position: state.memory.position,
     message: state.answer?.message ?? "",
-    away: state.connection === "reconnecting",
+    away: isAway(state),
     atMs: state.nowMs,
   };
   if (last === null || last.phase !== now.phase || (now.message && last.message !== now.message)) {

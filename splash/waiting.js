@@ -6,7 +6,6 @@
  */
 import { makeAsking } from "./asking.js";
 import { makeClock } from "./clock.js";
-import { makeLive } from "./live.js";
 import { element, makeRender } from "./render.js";
 import { initial, next, phase } from "./state.js";
 import { makeTexts, pickLocale } from "./text.js";
@@ -82,24 +81,38 @@ function go() {
   location.replace(goUrl);
 }
 
+/** @type {ReturnType<typeof import("./live.js").makeLive>|undefined} */
+let live;
 const clock = makeClock(dataset.heartbeat ?? "");
 const asking = makeAsking({
   room,
   clock,
   tell,
-  isLive: () => live.isLive(),
-  heard: (answer) => live.start(answer.waiting ?? 0),
-  stopped: () => live.close(),
+  isLive: () => live?.isLive() ?? false,
+  heard: (answer) => void connect(answer.waiting ?? 0),
+  stopped: () => live?.close(),
 });
-const live = makeLive({ room, url: dataset.socketio ?? "", clock, tell, asking });
 asking.start();
+
+/**
+ * The place is taken and shown; only now fetch what the live connection needs.
+ * @param {number} waiting People in the line.
+ */
+async function connect(waiting) {
+  if (!live) {
+    const found = await import("./live.js").catch(() => null);
+    if (!found) return;
+    live ??= found.makeLive({ room, url: dataset.socketio ?? "", clock, tell, asking });
+  }
+  live.start(waiting);
+}
 
 let wokenMs = 0;
 function wake() {
-  if (document.hidden || Date.now() - wokenMs < 3_000 || !asking.hasTicket()) return;
+  if (document.hidden || Date.now() - wokenMs < 3_000) return;
   wokenMs = Date.now();
   asking.after(Math.random() * 1_000);
-  live.wake();
+  live?.wake();
 }
 document.addEventListener("visibilitychange", wake);
 addEventListener("online", wake);
@@ -115,7 +128,7 @@ element("leave-no").addEventListener("click", () => {
 });
 element("leave-sure").addEventListener("click", async () => {
   tell({ type: "leave", leaving: "sent" });
-  live.close();
+  live?.close();
   if (await asking.leave()) {
     tell({ type: "left" });
     element("join").focus();

@@ -58,6 +58,17 @@ def valkey() -> Iterator[Valkey]:
 
 
 @pytest.fixture
+def own_valkey() -> Iterator[Valkey]:
+    """Return a running server of this test alone, to be stopped, killed, wiped and restarted."""
+    folder = Path(tempfile.mkdtemp(prefix="waitroom-test-"))
+    server = Valkey(folder)
+    server.start()
+    yield server
+    server.stop(kill=True)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
 def redis_url(valkey: Valkey) -> str:
     """Return the address of the run's server, emptied."""
     with redis.Redis.from_url(valkey.url) as raw:

@@ -67,4 +67,6 @@ def test_the_range_and_the_unit_are_written_there(name: str) -> None:
 
 def test_limits_are_read_from_the_model_at_all() -> None:
     # The test above must not pass because pydantic keeps limits elsewhere.
-    assert any(isinstance(part, annotated_types.Ge) for part in Config.model_fields["port"].metadata)
+    assert any(
+        isinstance(part, annotated_types.Ge) for part in Config.model_fields["port"].metadata
+    )

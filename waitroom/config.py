@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from waitroom.errors import ConfigError
+from waitroom.ranges import allowed
 
 PREFIX = "WAITROOM_"
 #: Shortest signing key, in characters.
@@ -138,4 +139,6 @@ def _describe(error: ValidationError) -> str:
     key = PREFIX + field.upper()
     secret = field in ("secret_keys", "edge_token") or field.endswith("redis_url")
     shown = "(hidden)" if secret else str(first["input"])
-    return f"{key}={shown}: {first['msg'].removeprefix('Value error, ')}"
+    said = first["msg"].removeprefix("Value error, ")
+    phrase = allowed(Config, field) if first["type"] != "value_error" else ""
+    return f"{key}={shown}: {f'must be {phrase}' if phrase else said}"

@@ -60,8 +60,6 @@ class Valkey:
 
     def running(self) -> bool:
         """Return whether the server answers."""
-        if self._process is not None:
-            self._process.poll()
         return _answers(_socket_path(self.folder))
 
     def start(self) -> None:
@@ -94,12 +92,11 @@ class Valkey:
             kill: End it at once, as a crash would.
         """
         pid = self.pid
-        if not self.alive():
-            return
-        _signal(pid, signal.SIGKILL if kill else signal.SIGTERM)
-        if not self._wait_until_down(STOP_TIMEOUT_S):
-            _signal(pid, signal.SIGKILL)
-            self._wait_until_down(STOP_TIMEOUT_S)
+        for number in (signal.SIGKILL if kill else signal.SIGTERM, signal.SIGKILL):
+            if self.alive():
+                _signal(pid, number)
+                self._wait_until_down()
+        self._reap()
 
     def wipe(self) -> None:
         """Delete all data of a server that is stopped."""
@@ -107,6 +104,7 @@ class Valkey:
         (self.folder / "dump.rdb").unlink(missing_ok=True)
 
     def _launch(self, lock: int) -> None:
+        self._reap()
         path = _socket_path(self.folder)
         path.unlink(missing_ok=True)
         with (self.folder / "valkey.log").open("ab") as log:
@@ -138,17 +136,16 @@ class Valkey:
         }
         return [part for name, value in options.items() for part in (f"--{name}", value)]
 
-    def _wait_until_down(self, timeout_s: float) -> bool:
-        deadline = monotonic_s() + timeout_s
-        while self.alive():
-            if monotonic_s() > deadline:
-                return False
-            sleep(0.02)
+    def _reap(self) -> None:
         if self._process is not None:
             # A child that nobody waits for stays behind as a zombie.
             self._process.wait(STOP_TIMEOUT_S)
             self._process = None
-        return True
+
+    def _wait_until_down(self) -> None:
+        deadline = monotonic_s() + STOP_TIMEOUT_S
+        while self.alive() and monotonic_s() < deadline:
+            sleep(0.02)
 
     def alive(self) -> bool:
         """Return whether a server lives on the folder, answering or not yet."""

@@ -4,6 +4,7 @@ Everything here is untrusted until ``Tokens`` has read it. Two cookies of one na
 (another path, an older deployment); the first that verifies counts.
 """
 
+import re
 from collections.abc import Iterable
 
 from werkzeug.datastructures import MultiDict
@@ -14,8 +15,10 @@ from waitroom.tokens import Pass, Ticket, Tokens
 
 #: How long a browser keeps a ticket, seconds. The place itself lapses much earlier.
 TICKET_COOKIE_S = 86_400
-#: What stands before a ticket in an Authorization header.
-SCHEME = "Ticket "
+#: The scheme of an Authorization header that holds a ticket, in lower case.
+SCHEME = "ticket"
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 def ticket_cookie_name(room: str) -> str:
@@ -30,7 +33,8 @@ def pass_cookie_name(room: str) -> str:
 
 def cookies(header: str | None) -> "MultiDict[str, str]":
     """Return all cookies of a request, several of one name included."""
-    return parse_cookie(header)
+    # Ours are ASCII. Bytes of other people's cookies must not cost the visitor the ticket.
+    return parse_cookie(_NOT_ASCII.sub("?", header or ""))
 
 
 def read_ticket(tokens: Tokens, room: str, shown: Iterable[str]) -> Ticket:

@@ -38,7 +38,7 @@ def configure_logging(config: Config, stream: TextIO | None = None) -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _time_stamper(config),
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -74,6 +74,12 @@ def mask(_logger: Any, _method: str, entry: Entry) -> Entry:
         elif isinstance(value, str):
             entry[name] = _PASSWORD.sub("***@", _TOKEN.sub("(token)", value))
     return entry
+
+
+def _time_stamper(config: Config) -> structlog.typing.Processor:
+    if config.log_format == "console":
+        return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+    return structlog.processors.TimeStamper(fmt="iso", utc=True)
 
 
 def _renderer(config: Config, stream: TextIO) -> structlog.typing.Processor:

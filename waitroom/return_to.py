@@ -11,6 +11,7 @@ MAX_LENGTH = 2_048
 PREFIX = "/__waitroom/"
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
+_DOTS = re.compile(r"/(\.|%2e){1,2}(/|$)", re.IGNORECASE)
 
 
 def checked_return_to(text: str | None) -> str:
@@ -24,18 +25,21 @@ def checked_return_to(text: str | None) -> str:
 
     Raises:
         ReturnToError: If it has a scheme, a host, ``//`` in front, a backslash, white space or a
-            control character, is too long, or leads back into the waiting room.
+            control character, a dot segment, is too long, or leads back into the waiting room.
     """
     if not text:
         return "/"
     if len(text) > MAX_LENGTH or not text.startswith("/") or text.startswith("//"):
         raise ReturnToError
-    if _UNSAFE.search(text) or text.startswith(PREFIX):
+    if _UNSAFE.search(text):
         raise ReturnToError
     try:
         parts = urlsplit(text)
     except ValueError as e:
         raise ReturnToError from e
-    if parts.scheme or parts.netloc:
+    # Browsers remove dot segments, so /x/..//host and the like are not what they seem.
+    if parts.scheme or parts.netloc or _DOTS.search(parts.path):
+        raise ReturnToError
+    if f"{parts.path}/".startswith(PREFIX):
         raise ReturnToError
     return text

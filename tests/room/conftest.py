@@ -7,11 +7,15 @@ from waitroom.room import Directory, Room
 
 from .helpers import T0, MakeRoom
 
-QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
+#: For a long look: pytest tests/room/test_machine.py --hypothesis-profile=thorough
 settings.register_profile(
-    "room", max_examples=60, stateful_step_count=50, derandomize=True, **QUIET
+    "thorough",
+    max_examples=1_500,
+    stateful_step_count=80,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
 )
-settings.register_profile("thorough", max_examples=1_500, stateful_step_count=80, **QUIET)
 
 
 @pytest.fixture

@@ -50,9 +50,10 @@ def names(count: int, prefix: str = "v") -> list[str]:
 
 
 async def fill(room: Room, count: int, *, now_ms: int = T0, prefix: str = "v") -> list[str]:
-    """Have so many visitors enter at a moment; return them in the order of the call."""
+    """Have visitors enter at a moment, with places just before it; return them in order."""
     visitors = names(count, prefix)
-    await room.enter_many([(visitor, 0) for visitor in visitors], now_ms=now_ms)
+    first = now_ms * 1000 - count
+    await room.enter_many([(v, first + i) for i, v in enumerate(visitors)], now_ms=now_ms)
     return visitors
 
 

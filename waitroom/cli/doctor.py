@@ -186,7 +186,7 @@ def jobs_found(jobs: JobHealth) -> list[Finding]:
         _alive("clock", jobs.clocks, "nothing is swept, no history is written"),
     ]
     if jobs.failed:
-        mend = f"Look into the worker's log, or run: rq info -u {'URL'}."
+        mend = "Look into the worker's log; a failure is counted for one day."
         findings.append(Finding("jobs", "warning", f"{jobs.failed} job(s) failed.", mend))
     if jobs.last_sweep_ms is None or now_ms() - jobs.last_sweep_ms > SWEEP_OVERDUE_MS:
         findings.append(

@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WaitroomError as e:
         return _fail(e.code, e.detail, 1)
     except (click.Abort, KeyboardInterrupt):
-        return 130
+        return _fail("aborted", "Broken off.", 130)
     return result if isinstance(result, int) else 0
 
 

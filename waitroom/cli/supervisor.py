@@ -18,7 +18,7 @@ from honcho.printer import Message, Printer
 from waitroom.clock import monotonic_s
 
 #: How long children have to end after SIGTERM, seconds.
-GRACE_S = 6.0
+GRACE_S = 5.0
 #: First and longest pause before a child is started anew, seconds.
 PAUSE_S, PAUSE_MAX_S = 0.5, 10.0
 #: A child that lived longer starts with the first pause again, seconds.
@@ -55,7 +55,8 @@ class Supervisor:
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
         self._colours = get_colours()
-        self._printer = Printer(sys.stdout, width=len("waitroom"))
+        # What children say has its own time.
+        self._printer = Printer(sys.stdout, width=len("waitroom"), time_format="")
 
     def start(self, name: str, command: list[str]) -> None:
         """Start a child and keep it alive.

@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from waitroom.cli.common import room_defaults
 from waitroom.cli.supervisor import Supervisor
@@ -145,14 +146,20 @@ async def _announce(config: Config) -> None:
         await _listening(_near(config), port)
     shop, service = (f"http://{_near(config)}:{port}" for port in (config.demo_port, config.port))
     print(
-        f"\n  Waitroom is running.\n\n"
+        f"\n  Waitroom is running. Ctrl-C stops it.\n\n"
         f"    The demo shop, behind its waiting room   {shop}\n"
-        f"    The waiting room itself                  {service}\n\n"
-        f"  Open the shop in a few private windows and watch the line. `waitroom status` shows\n"
-        f"  it, `waitroom rooms set {DEMO_ROOM} total_active_users=5` changes it. Ctrl-C stops"
-        f" all.\n",
+        f"    The service of the waiting room          {service}\n\n"
+        f"  Open the shop in a few private windows and watch the line. To look at it from here:\n\n"
+        f"    {_typed()} status\n"
+        f"    {_typed()} rooms set {DEMO_ROOM} total_active_users=5\n",
         flush=True,
     )
+
+
+def _typed() -> str:
+    # As `make run` calls it, in a shell that does not have it on its path; else by its name.
+    typed = Path(sys.argv[0])
+    return str(typed) if typed.name == "waitroom" and not typed.is_absolute() else "waitroom"
 
 
 async def _listening(host: str, port: int) -> None:

@@ -8,7 +8,6 @@ the service. The origin sees no request that was held.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 
 from waitroom import clock
 from waitroom.errors import ServiceError
@@ -27,13 +26,12 @@ from waitroom.gate.decide import (
 from waitroom.gate.inline import InlinePages
 from waitroom.gate.proxy import proxy_http
 from waitroom.gate.replies import (
-    TICKET_MAX_AGE_S,
     Reply,
-    cookie,
     hold_reply,
-    pass_max_age_s,
+    pass_cookie,
     refuse_reply,
     splash_reply,
+    ticket_cookie,
 )
 from waitroom.gate.rooms import EdgeRoom
 from waitroom.gate.scopes import (
@@ -51,6 +49,7 @@ from waitroom.gate.scopes import (
 from waitroom.gate.service import Service
 from waitroom.gate.sockets import proxy_websocket
 from waitroom.gate.visit import Visit
+from waitroom.identity import pass_cookie_name
 from waitroom.tokens import Ticket, Tokens
 
 _Cookies = list[tuple[str, str]]
@@ -92,6 +91,13 @@ class GateMiddleware:
         if isinstance(decision, Enter):
             decision, cookies = await self._enter(decision, visit, is_secure(scope))
         await self._carry_out(decision, cookies, visit, scope, receive, send)
+
+    async def drain(self) -> None:
+        """End the WebSockets of waiting visitors, so that the server can stop at once.
+
+        To be called when the order to stop has come, before the server waits for open requests.
+        """
+        await self._service.drain()
 
     async def _carry_out(
         self,
@@ -150,13 +156,10 @@ class GateMiddleware:
             return away(room, visit, asked.page, since_ms, ticket=held), []
         cookies = []
         if answer.ticket is not None and answer.ticket != asked.ticket:
-            name = f"waitroom_ticket_{room.name}"
-            cookies.append(cookie(name, answer.ticket, TICKET_MAX_AGE_S, secure=secure))
+            cookies.append(ticket_cookie(room.name, answer.ticket, secure=secure))
         if answer.status == "admitted" and answer.granted is not None:
-            age_s = pass_max_age_s(answer.deadline_ms or 0, room, visit.now_ms)
-            cookies.append(
-                cookie(f"waitroom_pass_{room.name}", answer.granted, age_s, secure=secure)
-            )
+            left_ms = (answer.deadline_ms or 0) - visit.now_ms
+            cookies.append(pass_cookie(room, answer.granted, left_ms, secure=secure))
         return entered(asked, answer.status), cookies
 
     def _renew(self, decision: Forward, visit: Visit, secure: bool) -> _Cookies:
@@ -166,16 +169,15 @@ class GateMiddleware:
         if decision.renew:
             forget_ms = decision.deadline_ms + room.session_duration_s * 1000
             self._service.renewals.ask(room.name, decision.token, forget_ms)
-        name = f"waitroom_pass_{room.name}"
-        if decision.token in visit.cookies(name):
+        if decision.token in visit.cookies(pass_cookie_name(room.name)):
             return []
-        age_s = pass_max_age_s(decision.deadline_ms, room, visit.now_ms)
-        return [cookie(name, decision.token, age_s, secure=secure)]
+        left_ms = decision.deadline_ms - visit.now_ms
+        return [pass_cookie(room, decision.token, left_ms, secure=secure)]
 
     def _new_ticket(self, room: str, secure: bool) -> tuple[str, str]:
         ticket = Ticket(room, clock.new_visitor(), clock.now_us())
         token = self._tokens.sign_ticket(ticket)
-        return cookie(f"waitroom_ticket_{room}", token, TICKET_MAX_AGE_S, secure=secure)
+        return ticket_cookie(room, token, secure=secure)
 
     def _room(self, name: str) -> EdgeRoom:
         rooms = self._service.known().rooms
@@ -195,23 +197,39 @@ class GateMiddleware:
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._start()
-        answered = False
+        heard: list[Message] = []
+        answered: list[Message] = []
 
-        async def noted(message: Message) -> None:
-            nonlocal answered
-            answered = True
+        async def noted_receive() -> Message:
+            heard.append(await receive())
+            return heard[-1]
+
+        async def noted_send(message: Message) -> None:
+            answered.append(message)
+            # Servers may end this task as soon as they have heard that all is done.
+            if message["type"] != "lifespan.startup.complete":
+                await self._stop()
             await send(message)
 
         try:
-            with suppress(Exception):
-                await self._app(scope, receive, noted)
-                return
+            await self._app(scope, noted_receive, noted_send)
+        except Exception:
             if answered:
-                raise RuntimeError("the origin's lifespan failed")
-            # An app without lifespan raises at once; the gate still has one.
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            await send({"type": "lifespan.shutdown.complete"})
+                raise
+            # An app without lifespan raises at once; the gate has one all the same.
+            await _bare_lifespan(heard, receive, noted_send)
         finally:
-            await self._service.stop()
+            await self._stop()
+
+    async def _stop(self) -> None:
+        if self._started:
             self._started = False
+            await self._service.stop()
+
+
+async def _bare_lifespan(heard: list[Message], receive: Receive, send: Send) -> None:
+    message = heard[0] if heard else await receive()
+    while message["type"] != "lifespan.shutdown":
+        await send({"type": "lifespan.startup.complete"})
+        message = await receive()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -18,15 +18,13 @@ from waitroom.errors import TokenError
 from waitroom.gate.paths import Path, PathError, canonical_host, canonical_path, printable
 from waitroom.gate.rooms import EdgeRoom, Rooms
 from waitroom.gate.visit import Visit
+from waitroom.identity import pass_cookie_name, ticket_cookie_name
+from waitroom.return_to import MAX_LENGTH, PREFIX
 from waitroom.tokens import Pass, Tokens
 
-#: Where the waiting room's own pages are, on every site it guards.
-SERVICE_PREFIX = "/__waitroom/"
 #: A queueing room whose service is away stays held this long before ``open`` lets everybody in,
 #: so that a restart of the service is no flood; milliseconds.
 PATIENCE_MS = 10_000
-#: Longest ``return_to``; a longer page is returned to without its query.
-MAX_RETURN_TO = 4_000
 #: With these, ``quote`` escapes exactly what JavaScript's encodeURIComponent escapes.
 _COMPONENT = "!'()*"
 
@@ -129,7 +127,7 @@ def decide(visit: Visit, known: Known, tokens: Tokens) -> Decision:
         path = canonical_path(visit.path)
     except PathError:
         return Refuse(400, "bad_path")
-    if path.page.startswith(SERVICE_PREFIX):
+    if f"{path.page}/".startswith(PREFIX):
         return ToService(path.page)
     try:
         host = canonical_host(visit.host)
@@ -201,7 +199,7 @@ def _best_pass(
     room: EdgeRoom, visit: Visit, known: Known, tokens: Tokens
 ) -> tuple[Pass, str] | None:
     best: tuple[Pass, str] | None = None
-    for shown in visit.cookies(f"waitroom_pass_{room.name}"):
+    for shown in visit.cookies(pass_cookie_name(room.name)):
         token = known.renewed.get(shown, shown)
         try:
             found = tokens.read_pass(token, room.name, epoch=room.epoch, now_ms=visit.now_ms)
@@ -213,7 +211,7 @@ def _best_pass(
 
 
 def _first_ticket(room: EdgeRoom, visit: Visit, tokens: Tokens) -> str | None:
-    for shown in visit.cookies(f"waitroom_ticket_{room.name}"):
+    for shown in visit.cookies(ticket_cookie_name(room.name)):
         try:
             tokens.read_ticket(shown, room.name)
         except TokenError:
@@ -232,8 +230,9 @@ def _location(room: EdgeRoom, visit: Visit, path: Path) -> str:
     # A backslash is one more spelling of a slash to browsers; escaped it means the same here.
     query = printable(visit.query).replace("\\", "%5C")
     page = f"{path.page}?{query}" if query else path.page
-    if len(page) > MAX_RETURN_TO:
-        page = path.page if len(path.page) <= MAX_RETURN_TO else "/"
-    location = f"{SERVICE_PREFIX}{room.name}?return_to={quote(page, safe=_COMPONENT)}"
+    if len(page) > MAX_LENGTH:
+        # The service refuses longer ones, and a page without its query is better than none.
+        page = path.page if len(path.page) <= MAX_LENGTH else "/"
+    location = f"{PREFIX}{room.name}?return_to={quote(page, safe=_COMPONENT)}"
     # What a form sent is not kept, and the splash page can say so.
     return location if visit.method in ("GET", "HEAD") else f"{location}&unsent=1"

@@ -10,10 +10,11 @@ import aiohttp
 
 from waitroom import clock
 from waitroom.errors import ServiceError
-from waitroom.gate.decide import SERVICE_PREFIX, Splash
+from waitroom.gate.decide import Splash
 from waitroom.gate.replies import Reply
 from waitroom.gate.rooms import EdgeRoom
 from waitroom.gate.service import TIME_LIMIT_S, Service, UnreachableError, read_limited
+from waitroom.return_to import PREFIX
 
 #: How long one page is used, seconds.
 KEEP_S = 10.0
@@ -69,12 +70,14 @@ class InlinePages:
             async with (
                 asyncio.timeout(TIME_LIMIT_S),
                 self._service.session.get(
-                    f"{self._service.url}{SERVICE_PREFIX}{room.name}",
+                    f"{self._service.url}{PREFIX}{room.name}",
                     headers=headers,
                     allow_redirects=False,
                 ) as response,
             ):
-                if response.status != 200:
+                kind = response.headers.get("Content-Type", "")
+                expected = response.status in (200, room.queueing_status_code)
+                if not expected or not kind.startswith("text/html"):
                     raise ServiceError(f"the splash page answered {response.status}")
                 body = await read_limited(response, _PAGE_MAX)
                 kept = [(name, response.headers.get(name, "")) for name in _RETURNED]

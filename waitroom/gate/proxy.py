@@ -22,17 +22,17 @@ from waitroom.gate.visit import Visit
 BODY_MAX = 64 * 1024
 
 #: Belong to one connection (RFC 9110, 7.6.1).
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
     "transfer-encoding upgrade".split()
 )
-_NOT_SENT = _HOP_BY_HOP | frozenset(
+_NOT_SENT = HOP_BY_HOP | frozenset(
     "content-length expect forwarded waitroom-gate waitroom_gate x-forwarded-for "
     "x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto x-forwarded-server "
     "x-real-ip".split()
 )
 # Our own server sets these two.
-_NOT_RETURNED = _HOP_BY_HOP | {"date", "server"}
+_NOT_RETURNED = HOP_BY_HOP | {"date", "server"}
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
@@ -104,7 +104,7 @@ async def _read_body(receive: Receive) -> bytes | None:
     while True:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > BODY_MAX:
+        if len(body) > BODY_MAX or message["type"] == "http.disconnect":
             return None
         if not message.get("more_body", False):
             return bytes(body)

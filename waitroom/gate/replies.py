@@ -12,13 +12,17 @@ import orjson
 
 from waitroom.gate.decide import Hold, Refuse, Splash
 from waitroom.gate.rooms import EdgeRoom
+from waitroom.identity import (
+    TICKET_COOKIE_S,
+    pass_cookie_name,
+    set_cookie,
+    ticket_cookie_name,
+)
 
 #: After how many seconds a held request may be sent again.
 RETRY_AFTER_S = 5
 #: The same for a room that is closed.
 RETRY_CLOSED_S = 60
-#: A ticket cookie's life: longer than any line, seconds.
-TICKET_MAX_AGE_S = 86_400
 
 _STYLE = files("waitroom.gate").joinpath("away.css").read_text("utf-8")
 _AWAY = files("waitroom.gate").joinpath("away.html").read_text("utf-8")
@@ -102,19 +106,27 @@ def refuse_reply(refused: Refuse) -> Reply:
     return json_reply(refused.status, refused.code, _REFUSED[refused.code])
 
 
-def cookie(name: str, value: str, max_age_s: int, *, secure: bool) -> tuple[str, str]:
-    """Return the header that sets a cookie for the whole site, hidden from scripts."""
-    text = f"{name}={value}; Max-Age={max_age_s}; Path=/; HttpOnly; SameSite=Lax"
-    return "set-cookie", text + ("; Secure" if secure else "")
+def ticket_cookie(room: str, token: str, *, secure: bool) -> tuple[str, str]:
+    """Return the header that gives a browser a ticket."""
+    name = ticket_cookie_name(room)
+    return "set-cookie", set_cookie(name, token, max_age_s=TICKET_COOKIE_S, secure=secure)
 
 
-def pass_max_age_s(deadline_ms: int, room: EdgeRoom, now_ms: int) -> int:
-    """Return how long a browser keeps a pass.
+def pass_cookie(room: EdgeRoom, token: str, left_ms: int, *, secure: bool) -> tuple[str, str]:
+    """Return the header that gives a browser a pass.
 
-    One session longer than the seat lasts: an expired pass opens nothing, but tells the gate
-    which renewed pass has taken its place.
+    The browser keeps it one session longer than the seat lasts: an expired pass opens nothing,
+    but tells the gate which renewed pass has taken its place.
+
+    Args:
+        room: The room.
+        token: The pass.
+        left_ms: How long the seat lasts, milliseconds.
+        secure: Whether the visitor came by https.
     """
-    return max(0, deadline_ms - now_ms) // 1000 + room.session_duration_s
+    name = pass_cookie_name(room.name)
+    age_s = max(0, left_ms) // 1000 + room.session_duration_s
+    return "set-cookie", set_cookie(name, token, max_age_s=age_s, secure=secure)
 
 
 def _own(content_type: str) -> tuple[tuple[str, str], ...]:

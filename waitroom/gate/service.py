@@ -77,6 +77,9 @@ class Service:
         #: False while connections fail; pages of the service are not worth a try then.
         self.reachable = True
         self.renewals = Renewals()
+        #: WebSockets of visitors that are connected with the service now.
+        self.sockets: set[aiohttp.ClientWebSocketResponse[bool]] = set()
+        self.draining = False
         self._bearer = f"Bearer {edge_token}"
         self._rooms: Rooms | None = None
         self._pulled: Rooms | None = None
@@ -104,6 +107,7 @@ class Service:
 
     async def start(self) -> None:
         """Pull the rooms once, then keep pulling in the background."""
+        self.draining = False
         await self._pull()
         self._tasks = [
             asyncio.create_task(self._pull_forever()),
@@ -121,6 +125,11 @@ class Service:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+    async def drain(self) -> None:
+        """End all WebSockets, and take no new ones; their pages connect again elsewhere."""
+        self.draining = True
+        await asyncio.gather(*(socket.close(code=1001) for socket in set(self.sockets)))
 
     async def enter(self, room: str, ticket: str | None) -> Entered:
         """Ask for a seat.
@@ -140,6 +149,8 @@ class Service:
             if answer is None:
                 return Entered(status="suspended")
             found = Entered.model_validate_json(answer)
+            if found.status == "admitted" and found.granted is None:
+                raise ServiceError("admitted without a pass")
         except (ServiceError, ValidationError) as e:
             self.failed(e)
             raise ServiceError("no usable answer to enter") from e

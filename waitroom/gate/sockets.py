@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import aiohttp
 
-from waitroom.gate.proxy import _HOP_BY_HOP, headers_for, service_url
+from waitroom.gate.proxy import HOP_BY_HOP, headers_for, service_url
 from waitroom.gate.replies import json_reply
 from waitroom.gate.scopes import Receive, Scope, Send, send_reply
 from waitroom.gate.service import TIME_LIMIT_S, Service, UnreachableError
@@ -15,7 +15,7 @@ from waitroom.gate.visit import Visit
 MESSAGE_MAX = 64 * 1024
 #: "Come back": the service went away or restarts (RFC 6455, 7.4.1).
 _GOING_AWAY = 1001
-_NOT_SENT = _HOP_BY_HOP | frozenset(
+_NOT_SENT = HOP_BY_HOP | frozenset(
     "content-length forwarded sec-websocket-accept sec-websocket-extensions sec-websocket-key "
     "sec-websocket-protocol sec-websocket-version waitroom-gate waitroom_gate x-forwarded-for "
     "x-forwarded-host x-forwarded-proto x-real-ip".split()
@@ -36,7 +36,7 @@ async def proxy_websocket(
         receive: The server's.
         send: The server's.
     """
-    if not service.reachable:
+    if service.draining or not service.reachable:
         return await _refuse(503, scope, receive, send)
     try:
         async with asyncio.timeout(TIME_LIMIT_S):
@@ -52,11 +52,13 @@ async def proxy_websocket(
     except (aiohttp.ClientError, OSError, TimeoutError) as e:
         service.failed(UnreachableError(type(e).__name__))
         return await _refuse(503, scope, receive, send)
+    service.sockets.add(upstream)
     try:
         await receive()
         await send({"type": "websocket.accept", "subprotocol": upstream.protocol})
         await _relay(upstream, receive, send)
     finally:
+        service.sockets.discard(upstream)
         await upstream.close()
     return None
 

@@ -16,7 +16,7 @@ from waitroom.errors import StoreError
 from waitroom.jobs.names import LAST_SWEEP, QUEUE, connect
 
 #: A worker or clock not heard of for longer counts as gone, milliseconds.
-GONE_AFTER_MS = 45_000
+GONE_AFTER_MS = 30_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from typing import Any
 
 import structlog
 from redis import Redis
-from rq import Queue, Worker
+from redis.client import Pipeline
+from rq import Queue, Worker, worker_registration
 from rq.cron import CronJob, CronScheduler
 from rq.exceptions import StopRequested
 from rq.utils import now
@@ -32,7 +33,7 @@ BACKLOG_MAX = 10
 #: First and longest pause before a new start, seconds.
 PAUSE_S, PAUSE_MAX_S = 0.5, 5.0
 #: A job under way at the end has this long, seconds; `waitroom up` waits a little longer.
-GRACE_S = 5.0
+GRACE_S = 4.0
 
 log = structlog.get_logger(__name__)
 
@@ -50,11 +51,17 @@ class _Worker(Worker):
     stop = _Stop()
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        """End after the job under way, or without it when that takes too long."""
         self.stop.asked = True
         timer = threading.Timer(GRACE_S, self._end_horse)
         timer.daemon = True
         timer.start()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Say that this worker lives, even to a Redis that has lost its name meanwhile."""
+        super().heartbeat(timeout, pipeline)
+        worker_registration.register(self, pipeline)
 
     def _end_horse(self) -> None:
         if self.horse_pid:

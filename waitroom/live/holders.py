@@ -41,15 +41,19 @@ class Holders:
             )
 
     async def renew(self, room: Room, visitor: str, sid: str) -> None:
-        """Hold on for longer, if this socket still holds.
+        """Hold on for longer, unless another socket took over meanwhile.
 
         Raises:
+            RequestError: ``already_connected`` when another socket holds it.
             StoreError: If Redis failed.
         """
         if room.settings.second_connection == "share":
             return
         with store_errors():
-            await self._redis.set(room.keys.holder(visitor), sid, xx=True, px=HOLD_MS)
+            if await self._redis.get(room.keys.holder(visitor)) == sid.encode():
+                await self._redis.pexpire(room.keys.holder(visitor), HOLD_MS)
+                return
+        await self.hold(room, visitor, sid)
 
     async def release(self, room: Room, visitor: str, sid: str) -> None:
         """Let go, if this socket holds."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import structlog
 
 from waitroom import clock
-from waitroom.errors import RoomNotFoundError, StoreError
+from waitroom.errors import RoomNotFoundError, StoreError, WaitroomError
 from waitroom.live.answer import answer
 from waitroom.live.line import LocalLine, Watcher, read_positions, tell_due
 from waitroom.room import Board, Directory, Room, Standing, Store
@@ -61,6 +61,7 @@ class Hub:
         self._emit = emit
         self._gauges = gauges
         self._refreshed_ms = 0
+        self._look_again = False
         self._lives = 0
         self._fault_ms = 0
         self._fault_shown = False
@@ -80,7 +81,7 @@ class Hub:
         return self._directory.known.get(name) or await self._directory.get(name)
 
     async def enter(self, room: Room, visitor: str, place: int) -> Standing:
-        """Enter a visitor; a room that Redis just lost counts as a passing fault.
+        """Enter a visitor.
 
         Args:
             room: The room.
@@ -88,16 +89,24 @@ class Hub:
             place: The place of the ticket shown; 0 = none.
 
         Raises:
-            RoomNotFoundError: If the room was deleted.
-            StoreError: If Redis failed or is being recovered.
+            RoomNotFoundError: If the room is not in Redis; see ``named``.
+            StoreError: If Redis failed.
         """
-        try:
-            return await room.enter(visitor, place)
-        except RoomNotFoundError as e:
-            self._refreshed_ms = 0
-            if room.name in self._directory.known:
-                raise StoreError("The room is being recovered.") from e
-            raise
+        return await room.enter(visitor, place)
+
+    def named(self, error: WaitroomError) -> WaitroomError:
+        """Return what to call an error outside.
+
+        A room that is known here but not in Redis was lost a moment ago, or deleted by another
+        process. The next tick finds out; until then it is a passing fault.
+
+        Args:
+            error: What happened.
+        """
+        if isinstance(error, RoomNotFoundError) and error.room in self._directory.known:
+            self._look_again = True
+            return StoreError("The room is being recovered.")
+        return error
 
     async def board(self, room: Room) -> Board:
         """Return a board at most about a second old."""
@@ -105,6 +114,7 @@ class Hub:
         if line.board is None or clock.now_ms() - line.board_read_ms >= 2 * READ_MS:
             line.board = await room.board()
             line.board_read_ms = clock.now_ms()
+            line.told = line.told or line.board
         return line.board
 
     async def answer(self, room: Room, standing: Standing) -> dict[str, Any]:
@@ -120,7 +130,8 @@ class Hub:
             line.watchers[standing.visitor] = watcher
         watcher.sids.add(sid)
         self._note(line, watcher, standing)
-        watcher.told_position, watcher.told_ms = watcher.position, clock.now_ms()
+        watcher.told_position = watcher.position
+        watcher.told_ms = watcher.heard_ms = clock.now_ms()
 
     def unwatch(self, room_name: str, visitor: str, sid: str) -> None:
         """Forget a socket. The visitor keeps the place: a socket is not a visitor."""
@@ -135,13 +146,20 @@ class Hub:
     def heard(self, room_name: str, visitor: str) -> None:
         """Note a heartbeat; the next tick passes it on."""
         line = self.lines.get(room_name)
-        if line is not None:
+        watcher = line.watchers.get(visitor) if line else None
+        if line is not None and watcher is not None:
+            watcher.heard_ms = clock.now_ms()
             line.beats.add(visitor)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether this process has read the rooms."""
+        return self._refreshed_ms > 0
 
     @property
     def healthy(self) -> bool:
         """Whether the last tick reached Redis."""
-        return self._fault_ms == 0 and self._refreshed_ms > 0
+        return self._fault_ms == 0 and self.loaded
 
     # -- the tick ----------------------------------------------------------------------------
 
@@ -149,7 +167,7 @@ class Hub:
         """Do one round for every room; a fault of Redis is noted, shown and outlived."""
         started = clock.monotonic_s()
         try:
-            if clock.now_ms() - self._refreshed_ms >= READ_MS:
+            if self._look_again or clock.now_ms() - self._refreshed_ms >= READ_MS:
                 await self._refresh()
             for line in list(self.lines.values()):
                 await self._tick_line(line)
@@ -171,6 +189,7 @@ class Hub:
                 await self._send(watcher, "admitted", {"go_by_s": line.room.settings.claim_ttl_s})
 
     async def _refresh(self) -> None:
+        self._look_again = False
         rooms = await self._directory.refresh()
         self._refreshed_ms = now = clock.now_ms()
         with store_errors():
@@ -192,14 +211,15 @@ class Hub:
             # The channel tells everybody, this process too; see listener.py.
             await line.room.admit()
             if clock.now_ms() - line.board_read_ms >= READ_MS:
-                before, line.board = line.board, await line.room.board()
+                line.board = board = await line.room.board()
                 line.board_read_ms = clock.now_ms()
-                await self._read_board(line, line.board)
+                await self._read_board(line, board)
+                before, line.told = line.told, board
                 if before is not None:
-                    await self._tell_change(line, before, line.board)
+                    await self._tell_change(line, before, board)
         except RoomNotFoundError:
             # Lost, or deleted a moment ago: the directory knows which.
-            self._refreshed_ms = 0
+            self._look_again = True
 
     async def _pass_on_beats(self, line: LocalLine) -> None:
         visitors = [visitor for visitor in line.beats if visitor in line.watchers]
@@ -211,7 +231,8 @@ class Hub:
         line.beats.intersection_update(line.watchers)
 
     async def _read_board(self, line: LocalLine, board: Board) -> None:
-        gone = read_positions(line, board)
+        # A page that fell silent is not spoken for: entering would make its visitor present.
+        gone = [watcher for watcher in read_positions(line, board) if self._present(line, watcher)]
         if gone:
             await self._enter_again(line, gone)
         now = clock.now_ms()
@@ -275,7 +296,8 @@ class Hub:
 
     def _everybody_beats(self) -> None:
         for line in self.lines.values():
-            line.beats.update(line.watchers)
+            present = [w.visitor for w in line.watchers.values() if self._present(line, w)]
+            line.beats.update(present)
 
     async def _tell_error(self, line: LocalLine, error: StoreError | RoomNotFoundError) -> None:
         payload = {"code": error.code, "detail": error.detail}
@@ -283,6 +305,9 @@ class Hub:
             await self._send(watcher, "error", payload)
 
     # -- small parts -------------------------------------------------------------------------
+
+    def _present(self, line: LocalLine, watcher: Watcher) -> bool:
+        return clock.now_ms() - watcher.heard_ms < line.room.settings.heartbeat_ttl_s * 1_000
 
     def _line(self, room: Room) -> LocalLine:
         line = self.lines.get(room.name)

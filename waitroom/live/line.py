@@ -25,6 +25,7 @@ class Watcher:
         entered_ms: When Redis last said where this visitor stands, by its clock.
         told_position: What the visitor was last told; 0 = nothing yet.
         told_ms: When.
+        heard_ms: When a page of the visitor was last heard of, this host's clock.
     """
 
     visitor: str
@@ -34,6 +35,7 @@ class Watcher:
     entered_ms: int = 0
     told_position: int = 0
     told_ms: int = 0
+    heard_ms: int = 0
 
     def standing(self) -> Standing:
         """Return the standing of a visitor who waits."""
@@ -48,6 +50,7 @@ class LocalLine:
         room: The room.
         board: The newest board; None until the first one.
         board_read_ms: When it was read, this host's clock.
+        told: The board that visitors here were last told of; a request may have read a newer one.
         watchers: Visitors with sockets here, by id.
         beats: Visitors heard of since the last tick.
     """
@@ -55,6 +58,7 @@ class LocalLine:
     room: Room
     board: Board | None = None
     board_read_ms: int = 0
+    told: Board | None = None
     watchers: dict[str, Watcher] = field(default_factory=dict)
     beats: set[str] = field(default_factory=set)
 

@@ -4,14 +4,16 @@ Identity comes from the signed ticket, never from the page. A disconnect is not 
 one socket are handled one after another, so a page that shouts only holds up itself.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import socketio
+import socketio.packet
 import structlog
 
 from waitroom import clock
-from waitroom.errors import RequestError, WaitroomError
+from waitroom.errors import RequestError, StoreError, WaitroomError
 from waitroom.identity import cookies, read_ticket, ticket_cookie_name
 from waitroom.live.budget import Budget
 from waitroom.live.holders import Holders
@@ -25,6 +27,26 @@ MAX_PACKET_BYTES = 2_048
 PING_INTERVAL_S, PING_TIMEOUT_S = 25, 20
 
 log = structlog.get_logger()
+
+
+class TextPacket(socketio.packet.Packet):  # type: ignore[misc]
+    """A Socket.IO packet without binary parts; nothing of ours has any.
+
+    The library collects as many parts as a packet announces, up to billions, in memory.
+    """
+
+    uses_binary_events = False
+
+    def decode(self, encoded_packet: str) -> int:
+        """Read a packet.
+
+        Raises:
+            ValueError: If it announces binary parts.
+        """
+        count: int = super().decode(encoded_packet)
+        if count or self.packet_type in (socketio.packet.BINARY_EVENT, socketio.packet.BINARY_ACK):
+            raise ValueError("binary packets are not taken")
+        return count
 
 
 @dataclass(slots=True)
@@ -58,6 +80,7 @@ class Sockets:
         self._open: dict[str, Socket] = {}
         self.server = socketio.AsyncServer(
             async_mode="asgi",
+            serializer=TextPacket,
             transports=["websocket"],
             async_handlers=False,
             max_http_buffer_size=MAX_PACKET_BYTES,
@@ -84,12 +107,20 @@ class Sockets:
         await self.server.emit(event, payload, to=sid)
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
-        self._open[sid] = Socket(environ.get("HTTP_COOKIE", ""), Budget(clock.monotonic_s()))
+        self._open[sid] = Socket(_cookie_header(environ), Budget(clock.monotonic_s()))
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         found = self._open.pop(sid, None)
-        if found is not None and found.room is not None and self._hub and self._holders:
-            self._hub.unwatch(found.room.name, found.visitor, sid)
+        if found is not None:
+            await self._let_go(found, sid)
+
+    async def _let_go(self, found: Socket, sid: str) -> None:
+        """End what the socket was registered for. The visitor keeps the place."""
+        if found.room is None or self._hub is None or self._holders is None:
+            return
+        self._hub.unwatch(found.room.name, found.visitor, sid)
+        # Without Redis it lapses by itself.
+        with suppress(StoreError):
             await self._holders.release(found.room, found.visitor, sid)
 
     async def _register(self, sid: str, payload: Any = None, *_: Any) -> dict[str, Any]:
@@ -108,8 +139,12 @@ class Sockets:
         except WaitroomError as e:
             return await self._fail(sid, e)
         if found.room is not None and (found.room.name, found.visitor) != (name, ticket.visitor):
-            self._hub.unwatch(found.room.name, found.visitor, sid)
+            await self._let_go(found, sid)
         found.room, found.visitor = room, standing.visitor
+        if sid not in self._open:
+            # It broke off while Redis was asked.
+            await self._let_go(found, sid)
+            return {"ok": True}
         await self.emit("queue_update", answer, sid)
         if answer["status"] == "admitted":
             await self.emit("admitted", {"go_by_s": room.settings.claim_ttl_s}, sid)
@@ -124,7 +159,10 @@ class Sockets:
         if found.room is None:
             return await self._fail(sid, RequestError("Register before the first heartbeat."))
         self._hub.heard(found.room.name, found.visitor)
-        await self._holders.renew(found.room, found.visitor, sid)
+        try:
+            await self._holders.renew(found.room, found.visitor, sid)
+        except WaitroomError as e:
+            return await self._fail(sid, e)
         return {"ok": True}
 
     def _ticket(self, found: Socket, room: str, text: str | None) -> Ticket:
@@ -143,10 +181,17 @@ class Sockets:
         return None
 
     async def _fail(self, sid: str, error: WaitroomError) -> dict[str, Any]:
+        error = self._hub.named(error) if self._hub else error
         self._gauges.error(error.code)
         failure = _failure(error)
         await self.emit("error", {"code": failure["error"], "detail": failure["detail"]}, sid)
         return failure
+
+
+def _cookie_header(environ: dict[str, Any]) -> str:
+    # Not HTTP_COOKIE: the library leaves out what is not UTF-8 and joins several with commas.
+    headers = environ["asgi.scope"]["headers"]
+    return b"; ".join(value for name, value in headers if name == b"cookie").decode("latin-1")
 
 
 def _failure(error: WaitroomError) -> dict[str, Any]:

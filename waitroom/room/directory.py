@@ -9,8 +9,9 @@ import secrets
 from typing import Any
 
 import orjson
+from redis.exceptions import WatchError
 
-from waitroom.errors import RoomExistsError, RoomNotFoundError
+from waitroom.errors import RoomExistsError, RoomNotFoundError, StoreError
 from waitroom.room.keys import LIFE, ROOMS, Keys
 from waitroom.room.room import Room
 from waitroom.room.scripts import Scripts
@@ -19,6 +20,8 @@ from waitroom.room.store import Store, store_errors
 
 #: Changes kept in a room's audit trail.
 AUDIT_LENGTH = 10_000
+#: How often a refresh starts again because the data were lost meanwhile.
+REFRESH_ATTEMPTS = 3
 
 
 class Directory:
@@ -85,15 +88,19 @@ class Directory:
             if now_ms == 0:
                 seconds, micros = await redis.time()
                 now_ms = seconds * 1000 + micros // 1000
-            # Of two at once the first one writes the birth. One that was cut off half-way left
-            # no settings, and may be finished by the next.
-            first = await redis.hsetnx(keys.meta, "born_ms", now_ms)
-            if not first and await redis.exists(keys.settings):
-                raise RoomExistsError(name)
             async with redis.pipeline(transaction=True) as pipe:
+                # Of two at once the first one makes it; the other one's watch then fails.
+                await pipe.watch(keys.settings)
+                if await pipe.exists(keys.settings):
+                    raise RoomExistsError(name)
+                pipe.multi()
+                pipe.hset(keys.meta, "born_ms", now_ms)
                 pipe.hset(keys.settings, mapping=settings.to_hash())
                 self._audit(pipe, keys, who, {"created": [None, name]})
-                await pipe.execute()
+                try:
+                    await pipe.execute()
+                except WatchError as e:
+                    raise RoomExistsError(name) from e
             await redis.sadd(ROOMS, name)
         return self._remember(name, settings)
 
@@ -159,13 +166,21 @@ class Directory:
         Raises:
             StoreError: If Redis failed.
         """
-        lost = await self._settle_life()
-        if lost:
-            self.lives += 1
-            await self._restore_known()
+        for _ in range(REFRESH_ATTEMPTS):
+            await self._settle_life()
+            rooms = await self._read_all()
+            with store_errors():
+                life = await self._store.redis.get(LIFE)
+            # A loss while we read looks like the deletion of all rooms; it is none.
+            if life == self._life:
+                for name in set(self.known) - {room.name for room in rooms}:
+                    del self.known[name]
+                return rooms
+        raise StoreError("Redis loses its data again and again.")
+
+    async def _read_all(self) -> list[Room]:
         rooms: list[Room] = []
-        names = await self.names()
-        for name in names:
+        for name in await self.names():
             try:
                 rooms.append(await self.get(name))
             except RoomNotFoundError:
@@ -175,13 +190,7 @@ class Directory:
                 if room is not None and name in await self.names():
                     await self._restore(room)
                     rooms.append(room)
-        for name in set(self.known) - set(names):
-            del self.known[name]
         return rooms
-
-    async def _restore_known(self) -> None:
-        for room in list(self.known.values()):
-            await self._restore(room)
 
     async def _restore(self, room: Room) -> None:
         settings = room.settings
@@ -189,15 +198,18 @@ class Directory:
         with store_errors():
             await self._store.redis.sadd(ROOMS, room.name)
 
-    async def _settle_life(self) -> bool:
-        """Return whether the data were lost since this process last looked."""
+    async def _settle_life(self) -> None:
+        """Write back the rooms known when the data were lost since this process last looked."""
         redis = self._store.redis
         with store_errors():
             await redis.set(LIFE, secrets.token_hex(8), nx=True)
             life = await redis.get(LIFE)
-        lost = self._life is not None and life != self._life
+        if self._life is not None and life != self._life:
+            for room in list(self.known.values()):
+                await self._restore(room)
+            self.lives += 1
+        # Only now: what failed half-way is tried again.
         self._life = life
-        return lost
 
     def _remember(self, name: str, settings: RoomSettings) -> Room:
         room = self.known.get(name)

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
+from redis.exceptions import ResponseError
+
 from waitroom.room.board import Board
 from waitroom.room.keys import Keys
 from waitroom.room.scripts import BATCH_MAX, BOARD_MAX_AGE_MS, Scripts, Standing, Swept
@@ -295,13 +297,19 @@ class Room:
             **figures.counters,
         }
         with store_errors():
-            await redis.xadd(
-                self.keys.history,
-                row,
-                id=f"{minute_ms}-*",
-                maxlen=HISTORY_LENGTH,
-                approximate=True,
-            )
+            try:
+                await redis.xadd(
+                    self.keys.history,
+                    row,
+                    id=f"{minute_ms}-1",
+                    maxlen=HISTORY_LENGTH,
+                    approximate=True,
+                )
+            except ResponseError as e:
+                if "equal or smaller" not in str(e):
+                    raise
+                # Another process wrote this minute's sample between the two calls.
+                return False
         return True
 
 

@@ -4,6 +4,7 @@ Names follow Cloudflare Waiting Room, which owners know. In Redis each value is 
 holding JSON, so scripts read limits directly and a change counts at the very next tick.
 """
 
+import difflib
 import re
 from typing import Annotated, Any, Literal
 
@@ -17,8 +18,10 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
+from pydantic_core import ErrorDetails
 
 from waitroom.errors import SettingError
+from waitroom.ranges import allowed
 
 ROOM_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 #: Names that mean something else under ``/__waitroom/``.
@@ -205,9 +208,19 @@ def parse_assignments(pairs: list[str]) -> dict[str, Any]:
 
 def _setting_error(error: ValidationError) -> SettingError:
     first = error.errors()[0]
+    field = str(first["loc"][0])
     name = ".".join(str(part) for part in first["loc"])
     value = first["input"]
-    if first["type"] == "extra_forbidden":
-        names = ", ".join(RoomSettings.model_fields)
-        return SettingError(name, value, f"there is no such setting; there are: {names}")
-    return SettingError(name, value, first["msg"].removeprefix("Value error, "))
+    if field not in RoomSettings.model_fields:
+        near = difflib.get_close_matches(field, RoomSettings.model_fields, n=1)
+        hint = f"did you mean {near[0]}?" if near else "see `waitroom rooms show`"
+        return SettingError(name, value, f"there is no such setting; {hint}")
+    said = first["msg"].removeprefix("Value error, ")
+    # What is wrong inside a list is said best by the check itself.
+    phrase = allowed(RoomSettings, field) if len(first["loc"]) == 1 else ""
+    return SettingError(name, value, f"must be {phrase}" if phrase and _plain(first) else said)
+
+
+def _plain(error: ErrorDetails) -> bool:
+    """Whether the allowed range says it all; a check of ours has a reason of its own."""
+    return error["type"] != "value_error"

@@ -40,6 +40,8 @@ def create_app(config: Config) -> socketio.ASGIApp:
     made = make_services(config, redis_url(config))
     app = Quart("waitroom", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    # An odd path is a 404, not a redirect to an address made of the Host header.
+    app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = made
     for blueprint in (visitor, edge, ops):
         app.register_blueprint(blueprint)

@@ -7,7 +7,7 @@ import orjson
 from quart import Blueprint, Response, request
 
 from waitroom import clock
-from waitroom.errors import RequestError, RoomNotFoundError, TokenError
+from waitroom.errors import RequestError, RoomNotFoundError, StoreError, TokenError
 from waitroom.room import Room
 from waitroom.room.settings import ROOM_NAME
 from waitroom.tokens import Ticket
@@ -50,6 +50,9 @@ async def _authorise() -> None:
 @edge.get("/rooms")
 async def rooms() -> Response:
     """Return all rooms as an edge needs them; 304 while nothing changed."""
+    if not services().hub.loaded:
+        # An empty list would tell the edge to protect nothing.
+        raise StoreError("The rooms have not been read yet.")
     found = [await _describe(room) for room in services().directory.known.values()]
     body = {"rooms": sorted(found, key=lambda room: str(room["name"]))}
     response = json_response(body)

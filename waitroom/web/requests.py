@@ -4,6 +4,7 @@ from typing import Any
 
 import orjson
 from quart import Response, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.urls import iri_to_uri
 
 from waitroom import clock
@@ -43,18 +44,22 @@ def wants_page() -> bool:
     return "text/html" in request.headers.get("Accept", "")
 
 
+def shown_cookies() -> "MultiDict[str, str]":
+    """Return all cookies of the request; HTTP/2 sends them in several headers."""
+    return cookies("; ".join(request.headers.getlist("Cookie")))
+
+
 def shown_ticket(room: Room) -> Ticket:
     """Return the ticket that a request shows.
 
     Raises:
         TokenError: If there is none that verifies.
     """
-    header = request.headers.get("Authorization", "")
-    if header.startswith(SCHEME):
-        shown = [header.removeprefix(SCHEME).strip()]
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == SCHEME:
+        shown = [token.strip()]
     else:
-        jar = cookies(request.headers.get("Cookie"))
-        shown = jar.getlist(ticket_cookie_name(room.name))
+        shown = shown_cookies().getlist(ticket_cookie_name(room.name))
     return read_ticket(services().tokens, room.name, shown)
 
 
@@ -62,7 +67,8 @@ def found_ticket(room: Room) -> Ticket | None:
     """Return the ticket that a request shows, or None where a new one may be taken.
 
     A cookie that does not verify is replaced: the visitor can't mend it. A token sent on purpose
-    is refused, so that an app notices.
+    is refused, so that an app notices. Browsers also send an Authorization header of their own,
+    to a site with a password; it is not meant for us.
 
     Raises:
         TokenError: If a token in a header does not verify.
@@ -70,7 +76,8 @@ def found_ticket(room: Room) -> Ticket | None:
     try:
         return shown_ticket(room)
     except TokenError:
-        if "Authorization" in request.headers:
+        scheme = request.headers.get("Authorization", "").partition(" ")[0]
+        if scheme.lower() == SCHEME or (scheme and token_mode()):
             raise
         return None
 
@@ -126,6 +133,7 @@ def check_body() -> None:
 
 async def error_response(error: WaitroomError) -> Response:
     """Return what an error looks like outside: a page for browsers, JSON for programs."""
+    error = services().hub.named(error)
     services().metrics.error(error.code)
     if wants_page():
         response = await services().splash.error_page(error)

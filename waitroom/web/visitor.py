@@ -7,7 +7,7 @@ from quart import Blueprint, Response, request
 
 from waitroom import clock
 from waitroom.errors import RequestError, ReturnToError, RoomNotFoundError
-from waitroom.identity import cookies, pass_cookie_name, read_pass, ticket_cookie_name
+from waitroom.identity import pass_cookie_name, read_pass, ticket_cookie_name
 from waitroom.return_to import PREFIX, checked_return_to
 from waitroom.room import Room, Standing
 from waitroom.room.settings import ROOM_NAME
@@ -20,6 +20,7 @@ from waitroom.web.requests import (
     keep_pass,
     keep_ticket,
     see_other,
+    shown_cookies,
     shown_ticket,
     sign_pass,
     token_mode,
@@ -29,6 +30,8 @@ from waitroom.web.services import services
 
 #: How often the page without scripts asks again, seconds.
 PLAIN_REFRESH_MIN_S = 5
+#: Life of a pass to a room that lets everybody through: until all edges know, milliseconds.
+SUSPENDED_PASS_MS = 15_000
 
 visitor = Blueprint("visitor", __name__, url_prefix=PREFIX.rstrip("/"))
 
@@ -93,7 +96,10 @@ async def go(name: str) -> Response:
         return _to_splash(room, return_to)
     standing = await _stand(room, ticket.visitor, ticket.place)
     if standing.state == "suspended":
-        return see_other(return_to)
+        response = see_other(return_to)
+        # An edge that has not heard of it yet would send the visitor back here.
+        keep_pass(response, room, standing.visitor, clock.now_ms() + SUSPENDED_PASS_MS)
+        return response
     deadline_ms = await room.claim(standing.visitor) if standing.state == "seated" else 0
     if not deadline_ms:
         response = _to_splash(room, return_to)
@@ -133,11 +139,10 @@ async def _stand(room: Room, visitor_id: str | None, place: int) -> Standing:
     """Enter a visitor; one whose seat Redis lost gets it back for the pass still held."""
     found = await services().hub.enter(room, visitor_id or clock.new_visitor(), place)
     if found.state == "waiting" and visitor_id is not None:
-        jar = cookies(request.headers.get("Cookie"))
         held = read_pass(
             services().tokens,
             room.name,
-            jar.getlist(pass_cookie_name(room.name)),
+            shown_cookies().getlist(pass_cookie_name(room.name)),
             epoch=room.settings.epoch,
             now_ms=clock.now_ms(),
         )
@@ -217,11 +222,10 @@ def _plain_return_to() -> str:
     """Return where the visitor wants to go: the address says it, else the page they came from."""
     named = request.args.get("return_to")
     if named is None:
-        came_from = parse_qs(urlsplit(request.headers.get("Referer", "")).query)
-        named = came_from.get("return_to", [None])[0]
         try:
-            return checked_return_to(named)
-        except ReturnToError:
+            came_from = parse_qs(urlsplit(request.headers.get("Referer", "")).query)
+            return checked_return_to(came_from.get("return_to", [None])[0])
+        except (ValueError, ReturnToError):
             return "/"
     return checked_return_to(named)
 

@@ -26,7 +26,7 @@ local room = read_room(settings, meta, now_ms)
 if not room then return redis.error_reply('NOROOM no such room') end
 local allowed = allowance(room, meta, waiting, active)
 -- One write a second is enough to tell that the service is there.
-if not room.tick_ms or room.now_ms - room.tick_ms >= 1000 then
+if not room.tick_ms or math.abs(room.now_ms - room.tick_ms) >= 1000 then
   redis.call('HSET', meta, 'tick_ms', room.now_ms)
 end
 

@@ -14,7 +14,7 @@ ARGV
   2 max_age_ms  int     a board younger than this is handed out again
   3 name        text    the room's name
 RETURNS  text: the board as JSON (see room/board.py)
-COST     O(log N) a point, about 100 + 35 ln(N / 100) points
+COST     O(log N) a point, about 100 + 51 ln(N / 100) points
 CALLER   room/scripts.py board()
 ]]
 local settings, meta, waiting, active, board = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -53,7 +53,8 @@ end
 local samples = {}
 if count > 0 then
   for ms, total in (known[3] or ''):gmatch('(%d+):(%d+)') do
-    samples[#samples + 1] = {tonumber(ms), tonumber(total)}
+    -- Those of the future are from before the clock was set back.
+    if tonumber(ms) <= room.now_ms then samples[#samples + 1] = {tonumber(ms), tonumber(total)} end
   end
 end
 local newest = samples[#samples]
@@ -73,7 +74,7 @@ local minutes, n = (room.now_ms - first[1]) / 60000, admitted - first[2]
 if n >= 3 and minutes >= 1 / 6 then
   local low, high = (n - math.sqrt(n)) / minutes, (n + math.sqrt(n)) / minutes
   local limit = tonumber(room.new_users_per_minute) or math.huge
-  rate = string.format('[%.3f,%.3f]', math.min(low, limit), math.min(high, limit))
+  rate = string.format('[%.6g,%.6g]', math.min(low, limit), math.min(high, limit))
   per_minute = string.format('%.0f', n / minutes)
 end
 

@@ -36,6 +36,11 @@ end
 -- True while nobody is admitted and nobody is parked. When no tick came for half a heartbeat's
 -- life, the service was away, not the visitors: they get time to come back before order is judged.
 local function on_hold(room, meta, waiting)
+  -- A clock that was set back, or an owner who wants it over sooner, ends a hold that is too long.
+  if room.hold_until_ms > room.now_ms + room.recovery_hold_ms then
+    room.hold_until_ms = room.now_ms + room.recovery_hold_ms
+    redis.call('HSET', meta, 'hold_until_ms', room.hold_until_ms)
+  end
   local gap_ms = room.tick_ms and room.now_ms - room.tick_ms or 0
   if gap_ms > room.heartbeat_ttl_ms / 2 and redis.call('ZCARD', waiting) > 0 then
     room.hold_until_ms = math.max(room.hold_until_ms, room.now_ms + room.recovery_hold_ms)
@@ -51,13 +56,20 @@ end
 
 -- How many may be seated now. A rate is a token bucket that holds one second's worth, at least 1.
 local function allowance(room, meta, waiting, active)
-  if room.queue_all or room.suspended or room.closed or on_hold(room, meta, waiting) then return 0 end
+  -- Asked first: a gap between ticks is to be noticed though the owner holds everybody.
+  if on_hold(room, meta, waiting) then return 0 end
+  if room.queue_all or room.suspended or room.closed then return 0 end
   local free = room.total_active_users - seats_taken(room, active)
   if free <= 0 then return 0 end
   if not room.new_users_per_minute then return free end
   local burst = math.max(1, room.new_users_per_minute / 60)
   local bucket = redis.call('HMGET', meta, 'tokens', 'tokens_ms')
-  local elapsed_ms = math.max(0, room.now_ms - (tonumber(bucket[2]) or room.now_ms))
+  local elapsed_ms = room.now_ms - (tonumber(bucket[2]) or room.now_ms)
+  if elapsed_ms < 0 then
+    -- The clock was set back; the bucket must not stand still until it catches up.
+    elapsed_ms = 0
+    redis.call('HSET', meta, 'tokens_ms', room.now_ms)
+  end
   local tokens = (tonumber(bucket[1]) or burst) + elapsed_ms * room.new_users_per_minute / 60000
   room.tokens = math.min(burst, tokens)
   -- A millionth of slack: 1/3 + 1/3 + 1/3 of a token is one token.

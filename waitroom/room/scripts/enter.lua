@@ -46,23 +46,22 @@ local function resolve(visitor, place)
       if place > 0 and redis.call('ZSCORE', parked, visitor) then
         return visitor, place, nil, 'parked'
       end
-      if place == 0 or counts(place) then return visitor, math.min(place, room.now_us) end
+      if place == 0 or counts(place) then return visitor, place end
     end
     visitor, place = redis.sha1hex(visitor):sub(1, 22), 0
   end
-  return visitor, place
+  -- Whoever spent that many seats with one ticket is somebody new each time.
+  return redis.sha1hex(visitor .. room.now_ms):sub(1, 22), 0
 end
 
--- Whether nobody present stands before this visitor; parks the silent found there.
-local function is_next(visitor, place)
+-- Whether nobody present stands before this visitor of the line; parks the silent found there.
+local function is_next(visitor)
   for _ = 1, 100 do
-    local head = redis.call('ZRANGE', waiting, 0, 0, 'WITHSCORES')
-    local head_place = tonumber(head[2])
-    if not head_place or head[1] == visitor or place < head_place
-      or (place == head_place and visitor < head[1]) then return true end
-    local seen_ms = redis.call('ZSCORE', seen, head[1])
+    local head = redis.call('ZRANGE', waiting, 0, 0)[1]
+    if head == visitor then return true end
+    local seen_ms = redis.call('ZSCORE', seen, head)
     if not silent(room, seen_ms) then return false end
-    park(head[1], seen_ms, meta, waiting, seen, parked)
+    park(head, seen_ms, meta, waiting, seen, parked)
   end
   return false
 end
@@ -73,7 +72,8 @@ local function answer(...)
 end
 
 for i = 2, #ARGV, 2 do
-  local visitor, place, deadline, known = resolve(ARGV[i], tonumber(ARGV[i + 1]))
+  local shown = math.min(tonumber(ARGV[i + 1]), room.now_us)
+  local visitor, place, deadline, known = resolve(ARGV[i], shown)
   -- Those who come in one call stand in the order of the call.
   if place == 0 then place = room.now_us + i / 2 - 1 end
   if deadline then
@@ -86,12 +86,13 @@ for i = 2, #ARGV, 2 do
     redis.call('ZREM', parked, visitor)
     if known == 'parked' then redis.call('HINCRBY', meta, 'returned', 1) end
     if not known then redis.call('HINCRBY', meta, 'entered', 1) end
-    if allowance(room, meta, waiting, active) > 0 and is_next(visitor, place) then
+    local free = allowance(room, meta, waiting, active) > 0
+    redis.call('ZADD', waiting, place, visitor)
+    redis.call('ZADD', seen, room.now_ms, visitor)
+    if free and is_next(visitor) then
       seat(room, {visitor}, meta, waiting, seen, parked, active, unclaimed)
       answer('seated', visitor, place, 0, room.now_ms + room.claim_ttl_ms)
     else
-      redis.call('ZADD', waiting, place, visitor)
-      redis.call('ZADD', seen, room.now_ms, visitor)
       answer('waiting', visitor, place, redis.call('ZRANK', waiting, visitor) + 1, 0)
     end
   end

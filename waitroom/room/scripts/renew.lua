@@ -40,7 +40,8 @@ local function keep(visitor, deadline)
 end
 
 local function bring_back(visitor, shown_ms)
-  if shown_ms <= room.now_ms or seats_taken(room, active) >= room.total_active_users then return 0 end
+  if shown_ms <= room.now_ms then return 0 end
+  if seats_taken(room, active) >= room.total_active_users then return 0 end
   local deadline = math.min(shown_ms, full_ms)
   redis.call('ZADD', active, deadline, visitor)
   redis.call('ZREM', waiting, visitor)

@@ -51,8 +51,9 @@ for _, visitor in ipairs(due(unclaimed, room.claim_ttl_ms)) do
 end
 drop(unclaimed, no_shows)
 
--- An ended seat is remembered for as long as its ticket could count as young.
-local ended = drop(active, due(active, room.place_ttl_ms))
+-- An ended seat is remembered for as long as its ticket could count as young, or the pass of
+-- one who left could still bring it back.
+local ended = drop(active, due(active, math.max(room.place_ttl_ms, room.session_duration_ms)))
 if #lapsed > 0 then redis.call('HINCRBY', meta, 'lapsed', #lapsed) end
 if #no_shows > 0 then redis.call('HINCRBY', meta, 'no_shows', #no_shows) end
 return {#quiet, #lapsed, #no_shows, ended}

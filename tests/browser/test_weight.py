@@ -1,0 +1,45 @@
+"""What a visitor's phone has to load before it sees its position."""
+
+import gzip
+import re
+from pathlib import Path
+
+from quart import Quart
+
+from waitroom.web.splash import Splash
+
+#: About one round trip of a fresh connection.
+FIRST_VIEW_MAX = 14 * 1024
+
+
+async def test_first_view_is_at_most_14_kb_gzipped() -> None:
+    splash = Splash(Path("splash"))
+    # As a phone asks: every answer is measured as it is sent.
+    async with Quart(__name__).test_request_context(
+        "/__waitroom/shop", headers={"Accept-Encoding": "gzip"}
+    ):
+        page = await splash.page(200).get_data(as_text=False)
+        names = set(
+            re.findall(rb'(?:src|href)="/__waitroom/assets/([^"?]+)', gzip.decompress(page))
+        )
+        sizes = {"the page": len(page)}
+        for name in sorted({found.decode() for found in names} | {"heartbeat.js"}):
+            answer = splash.asset(name)
+            assert answer is not None, name
+            sizes[name] = len(await answer.get_data(as_text=False))
+    assert {"waiting.js", "waiting.css", "state.js"} <= set(sizes)
+    total = sum(sizes.values())
+    print(f"first view: {total} bytes gzipped of at most {FIRST_VIEW_MAX}; {sizes}")
+    assert total <= FIRST_VIEW_MAX
+
+
+def test_no_module_of_the_page_is_left_out_of_the_first_view() -> None:
+    folder = Path("splash")
+    imported = {
+        name
+        for script in folder.glob("*.js")
+        if not script.name.endswith(".test.js")
+        for name in re.findall(r'from "\./([a-z]+\.js)"', script.read_text())
+    }
+    page = (folder / "index.html").read_text()
+    assert imported and all(Path(name).stem in page for name in imported)

@@ -1,0 +1,237 @@
+"""A service that answers slowly, with rubbish, with errors, or not at all."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from waitroom import clock
+from waitroom.gate import inline
+from waitroom.gate import service as service_module
+from waitroom.gate.renewals import BATCH_MAX, Renewals
+
+from .conftest import PAGE, Site, eventually
+
+Opens = Callable[..., Awaitable[Site]]
+FAULTS = ["500", "garbage", "empty", "unauthorized", "long", "hang"]
+
+
+@pytest.fixture(autouse=True)
+def _short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "TIME_LIMIT_S", 0.2)
+    monkeypatch.setattr(inline, "TIME_LIMIT_S", 0.2)
+
+
+async def _told(site: Site, **changes: Any) -> None:
+    site.service.rooms = [site.service.rooms[0] | changes]
+    seen = len(site.service.etags)
+    await eventually(lambda: len(site.service.etags) >= seen + 2)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_faulty_service_holds_new_visitors_and_keeps_their_arrival(
+    open_site: Opens, fault: str
+) -> None:
+    site = await open_site()
+    site.service.fault = fault
+    answer = await site.get()
+    assert answer.status == 503
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "You keep your place" in answer.text
+    ticket = answer.cookies()["waitroom_ticket_shop"]
+    assert clock.now_us() - site.tokens.read_ticket(ticket, "shop").place < 5_000_000
+    again = await site.get(Cookie=f"waitroom_ticket_shop={ticket}")
+    assert again.status == 503
+    assert again.cookies() == {}
+    assert site.origin.reached == []
+
+
+async def test_only_the_first_visitor_waits_for_a_silent_service(open_site: Opens) -> None:
+    site = await open_site()
+    site.service.fault = "hang"
+    await asyncio.gather(*(site.get() for _ in range(5)))
+    asked = len(site.service.asked("enter"))
+    for _ in range(50):
+        assert (await site.get()).status == 503
+    assert len(site.service.asked("enter")) == asked
+
+
+async def test_a_visitor_with_a_pass_notices_nothing(open_site: Opens, quick: None) -> None:
+    site = await open_site()
+    await site.service.stop()
+    await site.get()
+    for _ in range(10):
+        answer = await site.get(Cookie=f"waitroom_pass_shop={site.seat()}")
+        assert (answer.status, answer.text) == (200, "the site")
+
+
+async def test_a_program_is_told_to_come_again(open_site: Opens) -> None:
+    site = await open_site()
+    site.service.fault = "500"
+    answer = await site.ask("GET", "/shop", headers={"Accept": "application/json"})
+    assert answer.status == 503
+    assert json.loads(answer.text)["error"] == "service_unavailable"
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_the_gate_recovers_by_itself(site: Site) -> None:
+    site.service.fault = "500"
+    assert (await site.get()).status == 503
+    site.service.fault = ""
+    seen = len(site.service.etags)
+    await eventually(lambda: len(site.service.etags) > seen + 1)
+    assert (await site.get()).status == 302
+
+
+async def test_a_restarted_service_is_found_again(site: Site) -> None:
+    await site.service.stop()
+    assert (await site.get()).status == 503
+    await site.service.start()
+    seen = len(site.service.etags)
+    await eventually(lambda: len(site.service.etags) > seen + 1)
+    assert (await site.get()).status == 302
+
+
+async def test_a_room_may_open_while_the_service_is_away(site: Site) -> None:
+    await _told(site, when_unavailable={"action": "open", "open_limit_s": 600})
+    site.service.fault = "500"
+    answer = await site.get()
+    assert (answer.status, answer.text) == (200, "the site")
+    assert answer.cookies() == {}
+    assert site.origin.header("waitroom-gate") == []
+
+
+async def test_an_open_room_is_held_once_its_limit_is_over(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _told(site, when_unavailable={"action": "open", "open_limit_s": 60})
+    site.service.fault = "500"
+    assert (await site.get()).status == 200
+    real = clock.now_ms
+    monkeypatch.setattr(clock, "now_ms", lambda: real() + 60_001)
+    # Further failures are the same absence, not a new one.
+    calls = len(site.service.calls)
+    await eventually(lambda: len(site.service.calls) > calls + 2)
+    assert (await site.get()).status == 503
+    assert len(site.origin.reached) == 1
+
+
+async def test_a_service_that_flickers_does_not_start_the_limit_anew(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _told(site, when_unavailable={"action": "open", "open_limit_s": 8})
+    site.service.faulty = ("enter",)
+    site.service.fault = "500"
+    assert (await site.get()).status == 200
+    seen = len(site.service.etags)
+    await eventually(lambda: len(site.service.etags) > seen + 1)
+    real = clock.now_ms
+    monkeypatch.setattr(clock, "now_ms", lambda: real() + 8_001)
+    assert (await site.get()).status == 503
+
+
+async def test_rubbish_leaves_the_last_good_rooms_in_use(site: Site) -> None:
+    site.service.fault = "garbage"
+    calls = len(site.service.calls)
+    await eventually(lambda: len(site.service.calls) > calls + 2)
+    answer = await site.get(Cookie=f"waitroom_pass_shop={site.seat()}")
+    assert answer.text == "the site"
+    assert (await site.get()).status == 503
+    assert (await site.get("/other")).text == "the site"
+
+
+async def test_before_the_service_was_heard_everything_is_held(
+    open_site: Opens, quick: None
+) -> None:
+    site = await open_site(with_service=False)
+    for path in ("/shop", "/other"):
+        answer = await site.get(path, Cookie=f"waitroom_pass_shop={site.seat()}")
+        assert answer.status == 503
+        assert answer.cookies() == {}
+    assert site.origin.reached == []
+    await site.service.start()
+    await eventually(lambda: len(site.service.etags) >= 2)
+    assert (await site.get("/other")).text == "the site"
+
+
+async def test_an_enter_answer_that_would_break_a_cookie_is_not_used(site: Site) -> None:
+    site.service.entered = {"status": "waiting", "ticket": "x; Domain=evil.example\r\nX: y"}
+    answer = await site.get()
+    assert answer.status == 503
+    assert "evil" not in str(answer.headers)
+
+
+async def test_a_splash_page_that_cannot_be_fetched_is_a_calm_page(site: Site) -> None:
+    await _told(site, queueing=True, delivery="inline")
+    site.service.faulty = ("page",)
+    for fault in ("500", "hang"):
+        site.service.fault = fault
+        answer = await site.get()
+        assert answer.status == 503
+        assert "One moment" in answer.text
+        assert "waitroom_ticket_shop" in answer.cookies()
+    assert site.origin.reached == []
+
+
+async def test_renewals_are_kept_while_the_service_is_away(site: Site) -> None:
+    old, new = site.seat(100), site.seat(300)
+    site.service.renewed = {old: new}
+    site.service.faulty = ("renew",)
+    site.service.fault = "500"
+    cookie = {"Cookie": f"waitroom_pass_shop={old}"}
+    await site.get(**cookie)
+    await eventually(lambda: len(site.service.asked("renew")) >= 2)
+    site.service.fault = ""
+    async with asyncio.timeout(5):
+        while not (answer := await site.get(**cookie)).cookies():
+            pass
+    assert answer.cookies() == {"waitroom_pass_shop": new}
+
+
+async def test_renewals_that_are_refused_are_not_sent_for_ever(site: Site) -> None:
+    site.service.faulty = ("renew",)
+    site.service.fault = "unauthorized"
+    await site.get(Cookie=f"waitroom_pass_shop={site.seat(100)}")
+    await eventually(lambda: site.service.asked("renew"))
+    seen = len(site.service.etags)
+    await eventually(lambda: len(site.service.etags) > seen + 5)
+    assert len(site.service.asked("renew")) == 1
+
+
+async def test_no_token_is_logged(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    ticket = site.ticket()
+    site.service.entered = {"status": "admitted", "ticket": ticket, "pass": "bad token"}
+    for fault in ["", *FAULTS[:4]]:
+        site.service.fault = fault
+        await site.get(Cookie=f"waitroom_ticket_shop={ticket}")
+    assert "away" in caplog.text
+    assert ticket not in caplog.text
+    assert "bad token" not in caplog.text
+
+
+async def test_visitors_cookies_stay_apart_on_the_way_to_the_service(site: Site) -> None:
+    for name in ("one", "two"):
+        await site.ask("GET", "/__waitroom/shop", headers=PAGE | {"Cookie": f"who={name}"})
+    seen = [request.headers["Cookie"] for request in site.service.pages]
+    assert seen == ["who=one", "who=two"]
+
+
+def test_renewals_come_in_batches_and_each_pass_once() -> None:
+    renewals = Renewals()
+    for number in range(BATCH_MAX + 1):
+        renewals.ask("shop", str(number), 1000)
+        renewals.ask("shop", str(number), 1000)
+    first, second, third = renewals.take(), renewals.take(), renewals.take()
+    assert (len(first), second, third) == (BATCH_MAX, [("shop", str(BATCH_MAX))], [])
+    renewals.put_back(first)
+    assert renewals.take() == first
+    renewals.settle(second, ["new"])
+    assert dict(renewals.renewed) == {str(BATCH_MAX): "new"}
+    renewals.forget(999)
+    assert len(renewals.renewed) == 1
+    renewals.forget(1000)
+    assert len(renewals.renewed) == 0

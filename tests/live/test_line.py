@@ -1,0 +1,111 @@
+"""When a visitor is told, and what the board says of those who are here."""
+
+import random
+
+import pytest
+
+from waitroom.live.line import (
+    TELL_MAX_MS,
+    TELL_MIN_MS,
+    LocalLine,
+    Watcher,
+    read_positions,
+    tell_due,
+)
+from waitroom.room import Board, Room
+
+T0 = 1_800_000_000_000
+
+
+def watcher(position: int, told: int, silence_ms: int) -> bool:
+    """Tell whether somebody at a position is told again after so long a silence."""
+    found = Watcher("v", 1, position=position, told_position=told, told_ms=T0 - silence_ms)
+    return tell_due(found, T0)
+
+
+@pytest.mark.parametrize("silence_ms", [TELL_MIN_MS, TELL_MIN_MS + 1, 10_000])
+def test_a_move_of_one_near_the_head_is_told(silence_ms: int) -> None:
+    assert watcher(4, 5, silence_ms)
+    assert watcher(99, 100, silence_ms)
+    assert watcher(6, 5, silence_ms)
+
+
+def test_nothing_is_told_twice_within_a_second() -> None:
+    assert not watcher(1, 5_000, TELL_MIN_MS - 1)
+
+
+def test_who_did_not_move_hears_again_after_thirty_seconds_only() -> None:
+    assert not watcher(5, 5, TELL_MAX_MS - 1)
+    assert watcher(5, 5, TELL_MAX_MS)
+
+
+def test_far_back_a_move_under_one_percent_is_not_told() -> None:
+    assert not watcher(9_901, 10_000, 10_000)
+    assert watcher(9_900, 10_000, 10_000)
+
+
+def test_a_line_costs_about_log_n_messages_an_admission() -> None:
+    # One admission a second moves everybody by one; 20 s, so that nobody is due by silence.
+    line, seconds = 10_000, 20
+    watchers = [Watcher("v", 1, position=n, told_position=n, told_ms=T0) for n in range(1, line)]
+    rng = random.Random(1)
+    for each in watchers:
+        # Told at different moments of the past, as in a line that has been moving for a while.
+        each.told_position += rng.randrange(max(1, each.position // 100))
+    told = 0
+    for second in range(1, seconds + 1):
+        for each in watchers:
+            each.position = max(1, each.position - 1)
+            if tell_due(each, T0 + second * 1_000):
+                told += 1
+                each.told_position, each.told_ms = each.position, T0 + second * 1_000
+    # 100 near the head each time, then 100 for each factor of e: 100 + 100 ln 100 = 560.
+    assert told / seconds < 700
+
+
+def board(places: list[int], positions: list[int], *, at_ms: int = T0, waiting: int = -1) -> Board:
+    return Board(
+        room="shop",
+        state="queueing",
+        queueing=True,
+        at_ms=at_ms,
+        waiting=len(places) if waiting < 0 else waiting,
+        active=1,
+        total_active_users=1,
+        admitted_per_minute=None,
+        rate_per_minute=None,
+        title="",
+        message=None,
+        places=places,
+        positions=positions,
+    )
+
+
+def local_line(room: Room, **places: int) -> LocalLine:
+    return LocalLine(room, watchers={name: Watcher(name, place) for name, place in places.items()})
+
+
+def test_the_board_moves_everybody_here(room: Room) -> None:
+    line = local_line(room, a=10, b=30)
+    assert read_positions(line, board([10, 20, 30], [1, 2, 3])) == []
+    assert [line.watchers[name].position for name in "ab"] == [1, 3]
+
+
+def test_who_is_not_on_the_board_is_gone(room: Room) -> None:
+    line = local_line(room, a=10, b=15, c=30)
+    gone = read_positions(line, board([20, 30], [1, 2]))
+    assert [each.visitor for each in gone] == ["a", "b"]
+
+
+def test_an_empty_line_has_nobody_in_it(room: Room) -> None:
+    line = local_line(room, a=10)
+    assert [each.visitor for each in read_positions(line, board([], []))] == ["a"]
+
+
+def test_who_came_after_the_board_was_made_is_left_alone(room: Room) -> None:
+    line = local_line(room, a=10, b=99)
+    line.watchers["a"].entered_ms = T0
+    line.watchers["a"].position = 7
+    assert read_positions(line, board([20, 30], [1, 2])) == []
+    assert line.watchers["a"].position == 7
+    assert line.watchers["b"].position == 0

@@ -1,0 +1,244 @@
+"""A waiting room in plain Python: what the engine should do, told by visitor and not by key.
+
+It knows no Redis, scans everybody wherever that is simplest, and keeps the rate in whole
+thousandths of a visitor. ``test_machine.py`` holds the engine against it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import sha1
+from itertools import takewhile
+from typing import Literal
+
+Where = Literal["line", "parked", "seat"]
+
+
+@dataclass
+class Person:
+    """One visitor id that the room remembers."""
+
+    where: Where
+    place: int = 0
+    heard_ms: int = 0
+    deadline_ms: int = 0
+    seated_ms: int = 0
+    claimed: bool = True
+
+
+@dataclass
+class Limits:
+    """The settings that matter here, times in ms."""
+
+    seats: int = 2
+    per_minute: int | None = None
+    session_ms: int = 300_000
+    claim_ms: int = 120_000
+    heartbeat_ms: int = 45_000
+    place_ms: int = 600_000
+    hold_ms: int = 30_000
+    renewal: bool = True
+    paused: bool = False
+    suspended: bool = False
+    closed: bool = False
+
+
+@dataclass
+class Answer:
+    state: str
+    visitor: str
+    place: int
+    position: int = 0
+    deadline_ms: int = 0
+
+
+@dataclass
+class Model:
+    """The room as it should be."""
+
+    now_ms: int
+    limits: Limits = field(default_factory=Limits)
+    people: dict[str, Person] = field(default_factory=dict)
+    born_ms: int = 0
+    hold_until_ms: int = 0
+    last_tick_ms: int | None = None
+    #: Thousandths of a visitor that the rate allows now, and since when; None before the first.
+    saved: int | None = None
+    saved_ms: int = 0
+
+    # -- what one can see ------------------------------------------------------------------
+
+    def line(self) -> list[str]:
+        standing = [(p.place, v.encode(), v) for v, p in self.people.items() if p.where == "line"]
+        return [visitor for _, _, visitor in sorted(standing)]
+
+    def parked(self) -> list[str]:
+        return [v for v, p in self.people.items() if p.where == "parked"]
+
+    def present(self) -> list[str]:
+        limit = self.now_ms - self.limits.heartbeat_ms
+        return [visitor for visitor in self.line() if self.people[visitor].heard_ms > limit]
+
+    def has_seat(self, visitor: str) -> bool:
+        person = self.people.get(visitor)
+        return person is not None and person.where == "seat" and person.deadline_ms > self.now_ms
+
+    def seated(self) -> list[str]:
+        return [visitor for visitor in self.people if self.has_seat(visitor)]
+
+    # -- what the owner and the years do ---------------------------------------------------
+
+    def lose_all(self) -> None:
+        self.people.clear()
+        self.born_ms = self.now_ms
+        self.hold_until_ms = self.now_ms + max(1, self.limits.hold_ms)
+        self.last_tick_ms = None
+        self.saved = None
+
+    def held(self) -> bool:
+        # The owner may want it over sooner.
+        self.hold_until_ms = min(self.hold_until_ms, self.now_ms + self.limits.hold_ms)
+        away_ms = 0 if self.last_tick_ms is None else self.now_ms - self.last_tick_ms
+        if self.line() and 2 * away_ms > self.limits.heartbeat_ms:
+            self.hold_until_ms = max(self.hold_until_ms, self.now_ms + self.limits.hold_ms)
+            self.last_tick_ms = self.now_ms
+        return self.now_ms < self.hold_until_ms
+
+    def _may_seat(self) -> int:
+        held = self.held()
+        limits = self.limits
+        if held or limits.paused or limits.suspended or limits.closed:
+            return 0
+        free = max(0, limits.seats - len(self.seated()))
+        if limits.per_minute is None or not free:
+            return free
+        return min(free, self._allowed_by_rate() // 1000)
+
+    def _allowed_by_rate(self) -> int:
+        per_minute = self.limits.per_minute or 0
+        most = max(1000, per_minute * 1000 // 60)
+        if self.saved is None:
+            return most
+        return min(most, self.saved + (self.now_ms - self.saved_ms) * per_minute // 60)
+
+    # -- what visitors do ------------------------------------------------------------------
+
+    def enter(self, shown: str, place: int, *, later_us: int = 0) -> Answer:
+        visitor, place = self._who(shown, min(place, self.now_ms * 1000))
+        person = self.people.get(visitor)
+        if person and person.where == "parked" and place == 0:
+            # Without the ticket that holds it, a parked place is lost.
+            person = None
+        place = place or self.now_ms * 1000 + later_us
+        if person and self.has_seat(visitor):
+            return Answer("seated", visitor, place, deadline_ms=person.deadline_ms)
+        if self.limits.suspended:
+            return Answer("suspended", visitor, place)
+        if self.limits.closed and person is None:
+            return Answer("closed", visitor, place)
+        free = self._may_seat() > 0
+        self.people[visitor] = Person("line", place, self.now_ms)
+        if free:
+            before = takewhile(lambda v: v not in self.present(), self.line())
+            self._park(before)
+            if self.line()[0] == visitor:
+                self._seat(visitor)
+                return Answer("seated", visitor, place, 0, self.people[visitor].deadline_ms)
+        return Answer("waiting", visitor, place, self.line().index(visitor) + 1)
+
+    def _who(self, visitor: str, place: int) -> tuple[str, int]:
+        while True:
+            person = self.people.get(visitor)
+            if person is None:
+                if place == 0 or self._counts(place):
+                    return visitor, place
+            elif person.where == "line":
+                return visitor, person.place
+            elif person.where == "parked" or self.has_seat(visitor):
+                return visitor, place
+            visitor, place = sha1(visitor.encode()).hexdigest()[:22], 0
+
+    def _counts(self, place: int) -> bool:
+        young = self.now_ms * 1000 - place < self.limits.place_ms * 1000
+        lost = self.hold_until_ms > 0 and place < self.born_ms * 1000
+        return young or (lost and self.now_ms < self.born_ms + self.limits.place_ms)
+
+    def beat(self, visitors: list[str]) -> list[str]:
+        unknown = []
+        for visitor in visitors:
+            person = self.people.get(visitor)
+            if person and person.where == "line":
+                person.heard_ms = self.now_ms
+            else:
+                unknown.append(visitor)
+        return unknown
+
+    def renew(self, visitor: str, shown_ms: int) -> int:
+        person = self.people.get(visitor)
+        full_ms = self.now_ms + self.limits.session_ms
+        if person is None or person.where != "seat":
+            full = len(self.seated()) >= self.limits.seats
+            if full or shown_ms <= self.now_ms:
+                return 0
+            self.people[visitor] = Person("seat", deadline_ms=min(shown_ms, full_ms))
+            return self.people[visitor].deadline_ms
+        if not self.has_seat(visitor):
+            return 0
+        if self.limits.renewal or not person.claimed:
+            person.deadline_ms = max(person.deadline_ms, full_ms)
+            person.claimed = True
+        return person.deadline_ms
+
+    def leave(self, visitor: str) -> str:
+        person = self.people.get(visitor)
+        if person is None or (person.where == "seat" and not self.has_seat(visitor)):
+            return ""
+        what = "seat" if person.where == "seat" else "place"
+        self.people[visitor] = Person("seat", deadline_ms=self.now_ms)
+        return what
+
+    # -- what the service does -------------------------------------------------------------
+
+    def admit(self) -> list[str]:
+        allowed = self._may_seat()
+        if self.last_tick_ms is None or self.now_ms - self.last_tick_ms >= 1000:
+            self.last_tick_ms = self.now_ms
+        admitted = self.present()[:allowed]
+        if allowed:
+            # Whoever is passed over on the way is parked; the others are not looked at.
+            full = len(admitted) == allowed
+            line = self.line()
+            self._park(line[: line.index(admitted[-1])] if full else line)
+        for visitor in admitted:
+            self._seat(visitor)
+        return admitted
+
+    def sweep(self) -> None:
+        limits = self.limits
+        if not self.held():
+            self._park(self.line())
+            for visitor in self.parked():
+                if self.people[visitor].heard_ms + limits.place_ms <= self.now_ms:
+                    del self.people[visitor]
+        remembered_ms = max(limits.place_ms, limits.session_ms)
+        for visitor, person in list(self.people.items()):
+            if person.where != "seat":
+                continue
+            over = person.deadline_ms <= self.now_ms
+            if over and person.seated_ms + limits.claim_ms <= self.now_ms:
+                person.claimed = True
+            if person.deadline_ms + remembered_ms <= self.now_ms:
+                del self.people[visitor]
+
+    def _park(self, visitors: Iterable[str]) -> None:
+        present = set(self.present())
+        for visitor in list(visitors):
+            if visitor not in present:
+                self.people[visitor].where = "parked"
+
+    def _seat(self, visitor: str) -> None:
+        if self.limits.per_minute is not None:
+            self.saved, self.saved_ms = self._allowed_by_rate() - 1000, self.now_ms
+        deadline_ms = self.now_ms + self.limits.claim_ms
+        self.people[visitor] = Person(
+            "seat", deadline_ms=deadline_ms, seated_ms=self.now_ms, claimed=False
+        )

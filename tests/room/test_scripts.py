@@ -1,0 +1,169 @@
+"""The headers of the Lua scripts say what their bodies do; nothing else checks that."""
+
+import inspect
+import re
+from importlib.resources import files
+
+import pytest
+
+from waitroom.room import Store
+from waitroom.room.keys import Keys
+from waitroom.room.scripts import Scripts, source
+
+FOLDER = files("waitroom.room") / "scripts"
+TEXTS = {entry.name.removesuffix(".lua"): entry.read_text() for entry in FOLDER.iterdir()}
+VERBS = sorted(set(TEXTS) - {"common"})
+#: Code lines a file; a longer one has its reason here.
+MAX_CODE_LINES = 60
+LONGER = {
+    "common": 90,  # the clock, the limits, the hold, the rate: one reader for all scripts
+    "enter": 75,  # who this is, what they have, and whether they are next
+    "board": 70,  # points, flow and state go out in one text
+}
+
+
+def split(verb: str) -> tuple[str, str]:
+    """Return a script's header and body."""
+    header, body = TEXTS[verb].split("]]\n", 1)
+    return header, body
+
+
+def numbered(header: str, section: str) -> dict[int, tuple[str, str]]:
+    """Return number -> name and type of the header's section; name "" for the open end."""
+    text = re.search(rf"^{section}\n((?:  .*\n)+)", header, re.M)
+    if text is None:
+        return {}
+    found = {}
+    for line in text[1].splitlines():
+        if match := re.match(r"  (\d+) (\.\.|\w+) +(\w+)", line):
+            name = "" if match[2] == ".." else match[2]
+            found[int(match[1])] = (name, match[3])
+    return found
+
+
+def assigned(body: str, array: str) -> dict[int, str]:
+    """Return number -> name of the locals that stand for KEYS or ARGV."""
+    found = {}
+    for left, right in re.findall(r"^local ([\w, ]+) = (.*)$", body, re.M):
+        parts = re.findall(r"(?:tonumber\()?(KEYS|ARGV)\[(\d+)\]\)?", right)
+        for name, (which, number) in zip(left.split(", "), parts, strict=False):
+            if which == array:
+                found[int(number)] = name
+    return found
+
+
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("array", ["KEYS", "ARGV"])
+def test_header_and_body_name_the_same_arguments(verb: str, array: str) -> None:
+    header, body = split(verb)
+    declared = {number: name for number, (name, _) in numbered(header, array).items() if name}
+    assert declared == assigned(body, array)
+    assert list(declared) == list(range(1, len(declared) + 1))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_open_end_of_the_arguments_is_where_the_header_says(verb: str) -> None:
+    header, body = split(verb)
+    declared = [number for number, (name, _) in numbered(header, "ARGV").items() if not name]
+    used = re.findall(r"for \w+ = (\d+), #ARGV|unpack\(ARGV, (\d+)\)", body)
+    assert declared == sorted({int(a or b) for a, b in used})
+    if declared:
+        assert declared == [max(numbered(header, "ARGV"))]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_argument_is_used(verb: str) -> None:
+    _, body = split(verb)
+    for array in ("KEYS", "ARGV"):
+        for name in assigned(body, array).values():
+            assert len(re.findall(rf"\b{name}\b", body)) > 1, f"{verb} never uses {name}"
+        # By name only, except where the rest is read.
+        plain = re.findall(rf"{array}\[\d+\]", body)
+        assert len(plain) == len(assigned(body, array))
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_header_says_what_comes_back_what_it_costs_and_who_calls(verb: str) -> None:
+    header, _ = split(verb)
+    assert header.startswith(f"--[[\n{verb}: ")
+    for section in ("RETURNS", "COST", "CALLER"):
+        assert re.search(rf"^{section} +\S", header, re.M), section
+    assert f"room/scripts.py {verb}()" in header
+    assert "O(log N)" in header or "O(number of settings)" in header
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_keys_are_those_of_the_room_in_type_and_name(verb: str) -> None:
+    kinds = {
+        **dict.fromkeys(["settings", "meta"], "hash"),
+        **dict.fromkeys(["waiting", "seen", "parked", "active", "unclaimed"], "zset"),
+        "board": "string",
+    }
+    declared = dict(numbered(split(verb)[0], "KEYS").values())
+    assert declared == {name: kinds[name] for name in declared}
+    assert all(isinstance(getattr(Keys("shop"), name), str) for name in declared)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_wrapper_sends_the_keys_in_the_order_of_the_header(verb: str, store: Store) -> None:
+    sent: list[list[str]] = []
+    scripts, keys = Scripts(store), Keys("shop")
+
+    async def record(_verb: str, _keys: Keys, names: list[str], _args: list[object]) -> object:
+        sent.append(names)
+        return {"leave": b"", "board": b"", "admit": [0], "sweep": [0] * 4}.get(verb, [])
+
+    scripts._run = record  # type: ignore[method-assign, assignment]
+    arguments: dict[str, tuple[object, ...]] = {
+        "enter": ([("ada", 0)],),
+        "beat": (["ada"],),
+        "renew": ([("ada", 0)],),
+        "leave": ("ada",),
+        "restore": ({}, 0),
+    }
+    await getattr(scripts, verb)(keys, *arguments.get(verb, ()))
+    declared = numbered(split(verb)[0], "KEYS")
+    assert sent == [[getattr(keys, name) for name, _ in declared.values()]]
+
+
+def test_every_verb_has_a_file_and_every_file_a_wrapper(store: Store) -> None:
+    wrappers = {
+        name for name, _ in inspect.getmembers(Scripts, inspect.isfunction) if name[0] != "_"
+    }
+    assert wrappers == set(VERBS) == set(Scripts(store)._scripts)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_wrapper_names_its_source(verb: str) -> None:
+    assert f"``scripts/{verb}.lua``" in (getattr(Scripts, verb).__doc__ or "")
+
+
+@pytest.mark.parametrize("verb", sorted(TEXTS))
+def test_script_is_short_enough_to_hold_in_ones_head(verb: str) -> None:
+    body = TEXTS[verb].split("]]\n", 1)[1]
+    code = [
+        line for line in body.splitlines() if line.strip() and not line.strip().startswith("--")
+    ]
+    assert len(code) <= LONGER.get(verb, MAX_CODE_LINES)
+    assert all(len(line) <= 100 for line in TEXTS[verb].splitlines())
+
+
+@pytest.mark.parametrize("verb", sorted(TEXTS))
+def test_i6_no_script_looks_at_everything(verb: str) -> None:
+    commands = set(re.findall(r"redis\.call\('(\w+)'", TEXTS[verb]))
+    whole = {"KEYS", "SCAN", "ZSCAN", "HSCAN", "SMEMBERS", "HGETALL", "HKEYS", "HVALS", "SORT"}
+    assert not commands & whole
+    # Every loop has a bound: over what was sent, over a batch, or a number.
+    for condition in re.findall(r"while (.*) do", TEXTS[verb]):
+        assert condition in ("#admitted < allowed and looked < batch_max", "position < count")
+    for first, last in re.findall(r"'ZRANGE', \w+, ([^,]+), ([^,)]+)", TEXTS[verb]):
+        assert last.strip() != "-1", f"ZRANGE {first} {last} reads all"
+    # A name made inside a script would be a key that nobody declared.
+    assert "waitroom:" not in TEXTS[verb]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_script_is_sent_with_what_all_share_before_it(verb: str, store: Store) -> None:
+    text = source(verb)
+    assert text.startswith("--[[\ncommon:") and text.endswith(TEXTS[verb])
+    assert await store.redis.script_load(text)

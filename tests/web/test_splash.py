@@ -1,0 +1,197 @@
+"""The splash page: the same bytes for everybody of one language; and the page without scripts."""
+
+import gzip
+import re
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from tests.web.helpers import PAGE, cookie_of, ticket_cookie, ticket_of
+from waitroom.room import Directory, Room
+
+FULL = "/__waitroom/full"
+
+
+async def test_the_page_is_the_same_bytes_for_everybody(http: httpx.AsyncClient) -> None:
+    one = await http.get("/__waitroom/shop?return_to=/a", headers=PAGE)
+    ticket = ticket_of(await http.post("/__waitroom/shop/enter"))
+    other = await http.get("/__waitroom/shop?return_to=/b", headers=PAGE | ticket_cookie(ticket))
+    assert one.status_code == other.status_code == 200
+    assert one.content == other.content
+    assert one.headers["content-type"] == "text/html; charset=utf-8"
+    assert "set-cookie" not in other.headers
+
+
+async def test_a_shared_cache_may_keep_the_page(http: httpx.AsyncClient) -> None:
+    found = await http.get("/__waitroom/shop", headers=PAGE)
+    assert "public" in found.headers["cache-control"]
+    assert "s-maxage=60" in found.headers["cache-control"]
+    assert set(found.headers["vary"].split(", ")) == {"Accept-Encoding", "Accept-Language"}
+
+
+async def test_an_unchanged_page_is_not_sent_again(http: httpx.AsyncClient) -> None:
+    etag = (await http.get("/__waitroom/shop")).headers["etag"]
+    for shown in (etag, f'"other", {etag}', etag.removeprefix("W/")):
+        again = await http.get("/__waitroom/shop", headers={"If-None-Match": shown})
+        assert (again.status_code, again.content) == (304, b""), shown
+        assert again.headers["etag"] == etag
+    other = await http.get("/__waitroom/shop", headers={"If-None-Match": '"other"'})
+    assert other.status_code == 200
+
+
+async def test_the_page_comes_zipped_to_those_who_can_read_it(http: httpx.AsyncClient) -> None:
+    plain = await http.get("/__waitroom/shop", headers={"Accept-Encoding": "identity"})
+    refused = await http.get("/__waitroom/shop", headers={"Accept-Encoding": "gzip;q=0"})
+    zipped = await http.get("/__waitroom/shop", headers={"Accept-Encoding": "br, gzip"})
+    assert "content-encoding" not in plain.headers
+    assert "content-encoding" not in refused.headers
+    assert zipped.headers["content-encoding"] == "gzip"
+    assert zipped.content == plain.content
+    assert len(gzip.compress(plain.content)) < len(plain.content)
+
+
+async def test_the_page_runs_nothing_that_is_not_ours(http: httpx.AsyncClient) -> None:
+    found = await http.get("/__waitroom/shop", headers=PAGE)
+    policy = found.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert found.headers["x-content-type-options"] == "nosniff"
+    # A script block is data or has an address; nothing runs inline.
+    for attributes in re.findall(r"<script([^>]*)>", found.text):
+        assert "src=" in attributes or 'type="application/json"' in attributes
+    assert not re.search(r"\son[a-z]+=", found.text)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "lang"),
+    [
+        ("de", "de"),
+        ("de-AT,de;q=0.9,en;q=0.5", "de"),
+        ("ar-EG", "ar"),
+        ("xx", "en"),
+        ("xx,de;q=0.1", "de"),
+        ("", "en"),
+        ("\"';--", "en"),
+    ],
+)
+async def test_the_page_speaks_the_visitors_language(
+    http: httpx.AsyncClient, accepted: str, lang: str
+) -> None:
+    found = await http.get("/__waitroom/shop", headers=PAGE | {"Accept-Language": accepted})
+    assert f'<html lang="{lang}"' in found.text
+    assert (' dir="rtl"' in found.text) == (lang == "ar")
+
+
+async def test_the_page_has_the_status_that_the_room_names(
+    http: httpx.AsyncClient, directory: Directory
+) -> None:
+    await directory.create("busy", {"queueing_status_code": 503}, who="test")
+    found = await http.get("/__waitroom/busy", headers=PAGE)
+    assert found.status_code == 503
+    # No 304: it would stand for 200.
+    again = await http.get("/__waitroom/busy", headers={"If-None-Match": found.headers["etag"]})
+    assert again.status_code == 503
+
+
+async def test_every_asset_of_the_page_is_there_and_kept_for_ever(http: httpx.AsyncClient) -> None:
+    page = (await http.get("/__waitroom/shop", headers=PAGE)).text
+    addresses = re.findall(r"/__waitroom/assets/[a-z0-9._-]+\?v=[0-9a-f]+", page)
+    assert len(addresses) >= 2
+    for address in addresses:
+        found = await http.get(address)
+        assert found.status_code == 200
+        assert "immutable" in found.headers["cache-control"]
+        assert found.headers["x-content-type-options"] == "nosniff"
+        etag = {"If-None-Match": found.headers["etag"]}
+        assert (await http.get(address, headers=etag)).status_code == 304
+
+
+async def test_an_asset_of_an_unknown_version_is_kept_for_a_minute_only(
+    http: httpx.AsyncClient,
+) -> None:
+    for version in ("", "?v=0", "?v="):
+        found = await http.get(f"/__waitroom/assets/waiting.css{version}")
+        assert (found.status_code, found.headers["cache-control"]) == (200, "public, max-age=60")
+        assert found.headers["content-type"] == "text/css; charset=utf-8"
+
+
+# -- the page without scripts ---------------------------------------------------------------------
+
+
+async def test_the_plain_page_shows_the_position_and_refreshes_itself(
+    http: httpx.AsyncClient, full: Room
+) -> None:
+    for _ in range(2):
+        await http.post(f"{FULL}/enter")
+    found = await http.get(f"{FULL}?nojs=1&return_to=/seat%3Frow%3D1", headers=PAGE)
+    assert found.status_code == 200
+    assert found.headers["cache-control"] == "no-store"
+    assert '<p id="position">3</p>' in found.text
+    again = "/__waitroom/full?return_to=%2Fseat%3Frow%3D1&amp;nojs=1"
+    assert re.search(rf'http-equiv="refresh" content="\d+; url={re.escape(again)}"', found.text)
+    assert cookie_of(found, "waitroom_ticket_full")
+
+
+async def test_the_plain_page_keeps_the_place(http: httpx.AsyncClient, full: Room) -> None:
+    address = f"{FULL}?nojs=1&return_to=/"
+    first = await http.get(address, headers=PAGE)
+    await http.get(address, headers=PAGE)
+    again = await http.get(address, headers=PAGE | ticket_cookie(ticket_of(first, "full"), "full"))
+    assert '<p id="position">1</p>' in again.text
+    assert ticket_of(again, "full") == ticket_of(first, "full")
+
+
+async def test_the_plain_page_finds_return_to_in_the_page_it_was_led_from(
+    http: httpx.AsyncClient, full: Room
+) -> None:
+    wanted = quote("/seat?row=1&x=a b", safe="")
+    referer = f"https://shop.example{FULL}?return_to={wanted.replace('%20', '+')}"
+    refused = await http.get(f"{FULL}?nojs=1", headers=PAGE | {"Referer": referer})
+    assert refused.headers["location"] == f"{FULL}?return_to=%2F&nojs=1"
+    referer = f"https://shop.example{FULL}?return_to={quote('/seat?row=1&x=2', safe='')}"
+    led = await http.get(f"{FULL}?nojs=1", headers=PAGE | {"Referer": referer})
+    assert led.status_code == 303
+    assert led.headers["location"] == f"{FULL}?return_to=%2Fseat%3Frow%3D1%26x%3D2&nojs=1"
+
+
+@pytest.mark.parametrize(
+    "referer", ["", "garbage", "https://x/?return_to=//evil.example", "http://[", "https://x/%ff"]
+)
+async def test_a_referrer_that_names_no_path_leads_to_the_front_page(
+    http: httpx.AsyncClient, full: Room, referer: str
+) -> None:
+    found = await http.get(f"{FULL}?nojs=1", headers=PAGE | {"Referer": referer})
+    assert (found.status_code, found.headers["location"]) == (303, f"{FULL}?return_to=%2F&nojs=1")
+
+
+async def test_the_plain_page_of_an_admitted_visitor_leads_to_the_site(
+    http: httpx.AsyncClient,
+) -> None:
+    found = await http.get("/__waitroom/shop?nojs=1&return_to=/seat", headers=PAGE)
+    assert found.status_code == 303
+    assert found.headers["location"] == "/__waitroom/shop/go?return_to=%2Fseat"
+    ticket = ticket_of(found)
+    went = await http.get(found.headers["location"], headers=PAGE | ticket_cookie(ticket))
+    assert (went.status_code, went.headers["location"]) == (303, "/seat")
+
+
+async def test_the_plain_page_shows_what_the_organiser_says_and_runs_none_of_it(
+    http: httpx.AsyncClient, directory: Directory
+) -> None:
+    words = {"title": "<b>Fair</b>", "message": "<script>alert(1)</script>"}
+    await directory.create("fair", {"total_active_users": 0, **words}, who="test")
+    found = await http.get("/__waitroom/fair?nojs=1&return_to=/", headers=PAGE)
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in found.text
+    assert "<script>" not in found.text and "<b>" not in found.text
+
+
+async def test_the_plain_page_of_a_closed_room_says_so_and_gives_no_ticket(
+    http: httpx.AsyncClient, directory: Directory
+) -> None:
+    await directory.create("past", {"closed": True, "message": "See you"}, who="test")
+    found = await http.get("/__waitroom/past?nojs=1&return_to=/", headers=PAGE)
+    assert found.status_code == 200
+    assert 'data-phase="closed"' in found.text and "See you" in found.text
+    assert "set-cookie" not in found.headers
