@@ -3,7 +3,7 @@
  * Puts a state on the page, and says the important of it to screen readers. Text goes in as
  * `textContent` only. Rendering the same state twice changes nothing.
  */
-import { isAway, phase, speech, waitLeft } from "./state.js";
+import { isAway, phase, waitLeft } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./text.js").Say} Say */
@@ -37,6 +37,41 @@ function attribute(id, name, value) {
   if (target.getAttribute(name) !== value) target.setAttribute(name, value);
 }
 
+/**
+ * @typedef {object} Spoken What a screen reader was told last.
+ * @property {import("./state.js").Phase} phase
+ * @property {number} position
+ * @property {string} message
+ * @property {boolean} away
+ * @property {number} atMs
+ */
+
+/** Between two announcements of a position, ms; a change of state is announced at once. */
+const SPEAK_MS = 30_000;
+
+/**
+ * Decide whether now is the time to announce something.
+ * @param {Spoken|null} last
+ * @param {State} state
+ * @returns {Spoken|null} What is to be announced; null for silence.
+ */
+export function speech(last, state) {
+  const now = {
+    phase: phase(state),
+    position: state.memory.position,
+    message: state.answer?.message ?? "",
+    away: isAway(state),
+    atMs: state.nowMs,
+  };
+  if (last === null || last.phase !== now.phase || (now.message && last.message !== now.message)) {
+    return now;
+  }
+  if (now.atMs - last.atMs < SPEAK_MS) return null;
+  if (last.away !== now.away) return now;
+  const moved = Math.abs(last.position - now.position);
+  return moved >= Math.max(1, last.position * 0.1) ? now : null;
+}
+
 /** In these phases the visitor has a place in the line. */
 const IN_LINE = ["waiting", "near", "paused", "recovering"];
 
@@ -45,7 +80,7 @@ const IN_LINE = ["waiting", "near", "paused", "recovering"];
  * @returns {(state: State) => void}
  */
 export function makeRender(say) {
-  /** @type {import("./state.js").Spoken|null} */
+  /** @type {Spoken|null} */
   let spoken = null;
 
   return function render(state) {

@@ -297,38 +297,3 @@ export function waitLeft(state) {
     high: Math.max(0, answer.waitS.high - goneS),
   };
 }
-
-/**
- * @typedef {object} Spoken What a screen reader was told last.
- * @property {Phase} phase
- * @property {number} position
- * @property {string} message
- * @property {boolean} away
- * @property {number} atMs
- */
-
-/** Between two announcements of a position, ms; a change of state is announced at once. */
-const SPEAK_MS = 30_000;
-
-/**
- * Decide whether now is the time to announce something.
- * @param {Spoken|null} last
- * @param {State} state
- * @returns {Spoken|null} What is to be announced; null for silence.
- */
-export function speech(last, state) {
-  const now = {
-    phase: phase(state),
-    position: state.memory.position,
-    message: state.answer?.message ?? "",
-    away: isAway(state),
-    atMs: state.nowMs,
-  };
-  if (last === null || last.phase !== now.phase || (now.message && last.message !== now.message)) {
-    return now;
-  }
-  if (now.atMs - last.atMs < SPEAK_MS) return null;
-  if (last.away !== now.away) return now;
-  const moved = Math.abs(last.position - now.position);
-  return moved >= Math.max(1, last.position * 0.1) ? now : null;
-}

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { initial, isAway, next, phase, readAnswer, speech, waitLeft } from "./state.js";
+import { initial, isAway, next, phase, readAnswer, waitLeft } from "./state.js";
 
 const ANSWER = {
   room: "shop",
@@ -196,14 +196,4 @@ test("the wait counts down for at most half a minute, and not while the line is 
   assert.deepEqual(at(500_000), { low: 90, high: 210 });
   assert.equal(waitLeft(hear(waiting, { state: "paused" })), null);
   assert.equal(waitLeft(hear(waiting, { wait_s: null })), null);
-});
-
-test("announcements: at once for a new phase or message, else rarely", () => {
-  const first = speech(null, waiting);
-  assert.ok(first);
-  assert.equal(speech(first, hear(waiting, { position: 60 }, 20_000)), null);
-  assert.ok(speech(first, hear(waiting, { position: 60 }, 31_000)));
-  assert.equal(speech(first, hear(waiting, { position: 95 }, 60_000)), null);
-  assert.ok(speech(first, hear(waiting, { position: 3 }, 2_000)));
-  assert.ok(speech(first, hear(waiting, { message: "Hello" }, 2_000)));
 });

@@ -1,6 +1,6 @@
 """What a request shows: tickets and passes, in cookies whose attributes keep them safe."""
 
-from http.cookies import SimpleCookie
+from http.cookies import Morsel, SimpleCookie
 
 import pytest
 
@@ -8,10 +8,11 @@ from tests.conftest import SECRET_KEY
 from waitroom.errors import TokenExpiredError, TokenForgedError, TokenMissingError
 from waitroom.identity import (
     cookies,
+    pass_cookie,
     pass_cookie_name,
     read_pass,
     read_ticket,
-    set_cookie,
+    ticket_cookie,
     ticket_cookie_name,
 )
 from waitroom.tokens import Pass, Ticket, Tokens
@@ -71,19 +72,34 @@ def test_without_a_pass_that_counts_there_is_none() -> None:
         TOKENS.read_pass(shown[0], "shop", epoch=1, now_ms=T0)
 
 
-def test_a_cookie_is_out_of_reach_of_scripts_and_other_sites() -> None:
-    found = SimpleCookie(set_cookie("name", "token", max_age_s=60, secure=True))["name"]
-    assert (found.value, found["max-age"], found["path"]) == ("token", "60", "/")
+@pytest.mark.parametrize("kind", ["ticket", "pass"])
+def test_a_cookie_is_out_of_reach_of_scripts_and_other_sites(kind: str) -> None:
+    found = _cookie(kind, "token", secure=True)
+    assert (found.value, found["path"]) == ("token", "/")
     assert found["httponly"] and found["secure"]
     assert found["samesite"] == "Lax"
     assert found["domain"] == ""
 
 
-def test_a_cookie_on_plain_http_is_not_secure() -> None:
-    found = SimpleCookie(set_cookie("name", "token", max_age_s=60, secure=False))["name"]
-    assert not found["secure"]
+@pytest.mark.parametrize("kind", ["ticket", "pass"])
+def test_a_cookie_on_plain_http_is_not_secure(kind: str) -> None:
+    assert not _cookie(kind, "token", secure=False)["secure"]
 
 
-def test_an_empty_token_deletes_the_cookie() -> None:
-    found = SimpleCookie(set_cookie("name", "", max_age_s=0, secure=False))["name"]
+@pytest.mark.parametrize("kind", ["ticket", "pass"])
+def test_an_empty_token_deletes_the_cookie(kind: str) -> None:
+    found = _cookie(kind, "", secure=False)
     assert (found.value, found["max-age"]) == ("", "0")
+
+
+def test_a_browser_keeps_a_pass_one_session_longer_than_the_seat_lasts() -> None:
+    # So that a slow reader still shows the pass whose renewal the gate knows.
+    assert _cookie("pass", "token", secure=True)["max-age"] == "360"
+
+
+def _cookie(kind: str, token: str, *, secure: bool) -> Morsel[str]:
+    if kind == "ticket":
+        value = ticket_cookie("shop", token, secure=secure)
+    else:
+        value = pass_cookie("shop", token, left_ms=60_000, session_duration_s=300, secure=secure)
+    return SimpleCookie(value)[f"waitroom_{kind}_shop"]

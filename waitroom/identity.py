@@ -78,15 +78,38 @@ def read_pass(
     return None
 
 
-def set_cookie(name: str, token: str, *, max_age_s: int, secure: bool) -> str:
-    """Return a Set-Cookie value for a ticket or a pass.
+def ticket_cookie(room: str, token: str, *, secure: bool) -> str:
+    """Return the Set-Cookie value that gives a browser a ticket; an empty one takes it away.
 
     Args:
-        name: The cookie's name.
-        token: The ticket or pass; empty deletes the cookie.
-        max_age_s: How long the browser keeps it, seconds.
+        room: The room's name.
+        token: The ticket.
         secure: Whether the visitor came by https.
     """
+    max_age_s = TICKET_COOKIE_S if token else 0
+    return _cookie(ticket_cookie_name(room), token, max_age_s, secure)
+
+
+def pass_cookie(
+    room: str, token: str, *, left_ms: int, session_duration_s: int, secure: bool
+) -> str:
+    """Return the Set-Cookie value that gives a browser a pass; an empty one takes it away.
+
+    The browser keeps it longer than the seat lasts, by one session: an expired pass opens
+    nothing, but tells the gate which renewed pass has taken its place.
+
+    Args:
+        room: The room's name.
+        token: The pass.
+        left_ms: How long the seat lasts, milliseconds.
+        session_duration_s: The room's setting.
+        secure: Whether the visitor came by https.
+    """
+    max_age_s = max(0, left_ms) // 1000 + session_duration_s if token else 0
+    return _cookie(pass_cookie_name(room), token, max_age_s, secure)
+
+
+def _cookie(name: str, token: str, max_age_s: int, secure: bool) -> str:
     return dump_cookie(
         name,
         token,

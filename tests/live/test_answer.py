@@ -33,6 +33,7 @@ def test_who_waits_hears_the_position_and_an_honest_wait() -> None:
         "admitted_per_minute": 60,
         "message": "Hello",
         "title": "Shop",
+        "place_ttl_s": 600,
         "poll_after_s": 2,
     }
 

@@ -199,8 +199,8 @@ async def test_a_thousand_registers_cost_a_burst_and_no_place(
     assert [payload["code"] for name, payload in page.heard if name == "error"] == [
         "too_many_messages"
     ]
-    # Each register asks Redis a few times, the burst's are all; ticks go on beside them.
-    assert await _calls(site) - calls < 200
+    # Commands inside of scripts count as well, some ten a register; ticks go on beside them.
+    assert await _calls(site) - calls < 1_000
     await still_well(neighbour)
     assert [row.position for row in await full.visitors()] == [1, 2]
     # Back with a new connection, the place is as before.

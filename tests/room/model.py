@@ -183,9 +183,10 @@ class Model:
             return self.people[visitor].deadline_ms
         if not self.has_seat(visitor):
             return 0
-        if self.limits.renewal or not person.claimed:
+        if not person.claimed:
+            person.deadline_ms, person.claimed = full_ms, True
+        elif self.limits.renewal:
             person.deadline_ms = max(person.deadline_ms, full_ms)
-            person.claimed = True
         return person.deadline_ms
 
     def leave(self, visitor: str) -> str:

@@ -69,16 +69,22 @@ async def channel(store: Store, room: Room) -> AsyncIterator[PubSub]:
 class Rounds:
     """Leads the processes from round to round and watches the room meanwhile."""
 
-    def __init__(self, store: Store, room: Room, listening: PubSub) -> None:
+    def __init__(
+        self,
+        store: Store,
+        room: Room,
+        listening: PubSub,
+        children: list[subprocess.Popen[bytes]],
+    ) -> None:
         self.redis, self.room, self.listening = store.redis, room, listening
+        self.children = children
         self.now_ms = T0
         self.seen = Seen()
-        #: No more than that at once.
-        self.seats_max = 10**9
 
     async def reports(self) -> list[bytes]:
         found: list[bytes] = []
         while len(found) < PROCESSES:
+            assert all(child.poll() is None for child in self.children), "a process has died"
             count = await self.redis.zcount(self.room.keys.active, f"({self.now_ms}", "+inf")
             self.seen.most_seats = max(self.seen.most_seats, count)
             done = await self.redis.blpop(["crowd:done"], timeout=0.005)
@@ -160,7 +166,7 @@ async def test_three_processes_two_thousand_visitors_a_hundred_seats(
     visitors = names(2_000)
     with crowds(redis_url) as children:
         async with channel(store, room) as listening:
-            rounds = Rounds(store, room, listening)
+            rounds = Rounds(store, room, listening, children)
             await rounds.reports()
             # Everybody is in line before the first one is let in.
             await rounds.round([visitors[i::PROCESSES] for i in range(PROCESSES)])
@@ -190,7 +196,7 @@ async def test_processes_on_a_busy_room_never_give_a_seat_too_many_or_twice(
     room = await make_room(total_active_users=30, new_users_per_minute=per_minute, **TIMES)
     with crowds(redis_url) as children:
         async with channel(store, room) as listening:
-            rounds = Rounds(store, room, listening)
+            rounds = Rounds(store, room, listening, children)
             await rounds.reports()
             for number in range(50):
                 newcomers = [names(5, f"r{number:03d}p{i}v") for i in range(PROCESSES)]
@@ -220,9 +226,9 @@ async def test_processes_wait_for_nobody_when_the_room_is_empty(
     make_room: MakeRoom, store: Store, redis_url: str
 ) -> None:
     room = await make_room(total_active_users=1, **TIMES)
-    with crowds(redis_url):
+    with crowds(redis_url) as children:
         async with channel(store, room) as listening:
-            rounds = Rounds(store, room, listening)
+            rounds = Rounds(store, room, listening, children)
             await asyncio.wait_for(rounds.reports(), 30)
             await asyncio.wait_for(rounds.round([[], [], []]), 30)
             await rounds.end()

@@ -1,18 +1,21 @@
 """Random lives of a room: the engine and a model in plain Python must agree after every step.
 
-Deterministic and short by default; ``--hypothesis-profile=thorough`` takes a long look, and
-makes what it finds small.
+Long lives look for what needs many steps, hypothesis for what is rare. Deterministic and short by
+default; ``--hypothesis-profile=thorough`` takes a long look, and makes what it finds small.
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from hashlib import sha1
+from random import Random
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, Phase, note, settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -37,8 +40,10 @@ QUICK = settings(
 _T = TypeVar("_T")
 #: Of those there are, one; counted round, so that it can shrink.
 picks = st.integers(0, 999)
+#: Whom it happens to, if there is such a visitor; left to chance, most tickets are old ones.
+kinds = st.sampled_from(["line", "line", "parked", "parked", "seat", "spent", "lost", "any"])
 #: Who beats, by bits.
-subsets = st.integers(0, 2**16 - 1)
+subsets = st.sampled_from([0xFFFF, 0xF0F0, 0x0F0F, 0x5555, 0xAAAA, 0])
 
 
 class RoomMachine(RuleBasedStateMachine):
@@ -69,6 +74,11 @@ class RoomMachine(RuleBasedStateMachine):
 
     # -- visitors --------------------------------------------------------------------------
 
+    @initialize(count=st.integers(0, 8))
+    def begin(self, count: int) -> None:
+        for _ in range(count):
+            self.arrive(1)
+
     def came(self, standing: tuple[object, ...], expected: Answer) -> None:
         shown = (expected.state, expected.visitor, expected.place)
         assert standing == (*shown, expected.position, expected.deadline_ms)
@@ -94,13 +104,37 @@ class RoomMachine(RuleBasedStateMachine):
         standing = self.wait(self.room.enter(*visit, now_ms=self.model.now_ms))
         self.came(standing, self.model.enter(*visit))
 
+    def pick(self, pick: int, kind: str) -> tuple[str, int]:
+        """Return the ticket of some visitor, of that kind if there is one."""
+        people, now_ms = self.model.people, self.model.now_ms
+
+        def kind_of(visitor: str) -> str:
+            person = people.get(visitor)
+            if person is None:
+                return "lost"
+            return (
+                "spent" if person.where == "seat" and person.deadline_ms <= now_ms else person.where
+            )
+
+        wanted = [ticket for ticket in self.tickets if kind_of(ticket[0]) == kind]
+        some = wanted or self.tickets
+        return some[pick % len(some)]
+
     @precondition(lambda self: self.tickets)
-    @rule(pick=picks, times=st.integers(1, 2))
-    def show_a_ticket(self, pick: int, times: int) -> None:
-        visit = self.tickets[pick % len(self.tickets)]
+    @rule(pick=picks, kind=kinds, times=st.integers(1, 2))
+    def show_a_ticket(self, pick: int, kind: str, times: int) -> None:
+        visit = self.pick(pick, kind)
         for _ in range(times):
             standing = self.wait(self.room.enter(*visit, now_ms=self.model.now_ms))
             self.came(standing, self.model.enter(*visit))
+
+    @precondition(lambda self: self.tickets)
+    @rule(dice=st.randoms(use_true_random=False))
+    def everybody_comes_back(self, dice: Random) -> None:
+        visits = dice.sample(self.tickets, min(100, len(self.tickets)))
+        standings = self.wait(self.room.enter_many(visits, now_ms=self.model.now_ms))
+        for i, standing in enumerate(standings):
+            self.came(standing, self.model.enter(*visits[i], later_us=i))
 
     @rule(who=subsets)
     def beat(self, who: int) -> None:
@@ -115,9 +149,16 @@ class RoomMachine(RuleBasedStateMachine):
         assert unknown == self.model.beat(visitors)
 
     @precondition(lambda self: self.tickets)
-    @rule(pick=picks, shows_pass=st.booleans())
-    def renew(self, pick: int, shows_pass: bool) -> None:
-        visitor = self.tickets[pick % len(self.tickets)][0]
+    @rule(pick=picks, kind=kinds, claims=st.booleans())
+    def use_a_seat(self, pick: int, kind: str, claims: bool) -> None:
+        self._renew(self.pick(pick, kind)[0], shows_pass=not claims)
+
+    @rule()
+    def all_passes_are_renewed(self) -> None:
+        for visitor in list(self.passes):
+            self._renew(visitor, shows_pass=True)
+
+    def _renew(self, visitor: str, *, shows_pass: bool) -> None:
         shown_ms = self.passes.get(visitor, 0) if shows_pass else 0
         found = self.wait(self.room.renew([(visitor, shown_ms)], now_ms=self.model.now_ms))
         assert found == [self.model.renew(visitor, shown_ms)]
@@ -125,9 +166,9 @@ class RoomMachine(RuleBasedStateMachine):
             self.passes[visitor] = found[0]
 
     @precondition(lambda self: self.tickets)
-    @rule(pick=picks, times=st.integers(1, 2))
-    def leave(self, pick: int, times: int) -> None:
-        visitor = self.tickets[pick % len(self.tickets)][0]
+    @rule(pick=picks, kind=kinds, times=st.integers(1, 2))
+    def leave(self, pick: int, kind: str, times: int) -> None:
+        visitor = self.pick(pick, kind)[0]
         for _ in range(times):
             found = self.wait(self.room.leave(visitor, now_ms=self.model.now_ms))
             assert found == self.model.leave(visitor)
@@ -139,13 +180,15 @@ class RoomMachine(RuleBasedStateMachine):
         """Time passes and nobody does anything, the service neither."""
         self.model.now_ms += ms
 
-    @rule(seconds=st.sampled_from([5, 20, 45, 60, 320]), who=subsets)
-    def live(self, seconds: int, who: int) -> None:
+    @rule(seconds=st.sampled_from([5, 20, 60, 60, 320]), who=subsets, sweeps=st.booleans())
+    def live(self, seconds: int, who: int, sweeps: bool) -> None:
         """The service runs; some are present, the others fall silent."""
         for _ in range(0, seconds, 20):
             self.model.now_ms += min(seconds, 20) * S
             self._beat(self.some(who))
             self._admit(1_000)
+            if sweeps:
+                self.sweep(1)
 
     @rule(batch_max=st.sampled_from([1_000, 1_000, 1, 2]))
     def tick(self, batch_max: int) -> None:
@@ -156,7 +199,6 @@ class RoomMachine(RuleBasedStateMachine):
         admitted = self.wait(self.room.admit(batch_max, now_ms=self.model.now_ms))
         heard_ms = self.model.now_ms - 45 * S
         present = [visitor for visitor in before.line() if before.seen[visitor] > heard_ms]
-        note(f"present {present} admitted {admitted}")
         # I2 and I3, from what Redis held and not from the model: of those present, the first.
         assert admitted == present[: len(admitted)]
         assert admitted == self.model.admit()
@@ -183,7 +225,7 @@ class RoomMachine(RuleBasedStateMachine):
         assert (board.state, board.waiting) == (state, len(line))
         assert board.active == len(self.model.seated())
         places = [self.model.people[visitor].place for visitor in line]
-        for place in places:
+        for place in places[:100]:
             # Equal places share a position, that of the first.
             assert board.position(place) == places.index(place) + 1
 
@@ -192,7 +234,7 @@ class RoomMachine(RuleBasedStateMachine):
     def change(self, **changes: object) -> None:
         self.wait(self.directory.update("shop", changes, who="test"))
 
-    @rule(seats=st.integers(0, 4))
+    @rule(seats=st.sampled_from([0, 1, 2, 3, 3, 4]))
     def change_capacity(self, seats: int) -> None:
         self.change(total_active_users=seats)
         self.model.limits.seats = seats
@@ -202,13 +244,9 @@ class RoomMachine(RuleBasedStateMachine):
         self.change(new_users_per_minute=per_minute)
         self.model.limits.per_minute = per_minute
 
-    @rule(
-        paused=st.sampled_from([False, False, True]),
-        closed=st.sampled_from([False, False, True]),
-        suspended=st.sampled_from([False, False, False, True]),
-        renewal=st.booleans(),
-    )
-    def change_switches(self, paused: bool, closed: bool, suspended: bool, renewal: bool) -> None:
+    @rule(on=st.sampled_from(["", "", "", "paused", "closed", "suspended"]), renewal=st.booleans())
+    def change_switches(self, on: str, renewal: bool) -> None:
+        paused, closed, suspended = (on == name for name in ("paused", "closed", "suspended"))
         self.change(
             queue_all=paused,
             closed=closed,
@@ -255,6 +293,50 @@ class RoomMachine(RuleBasedStateMachine):
         seated = len(inside.seated(self.model.now_ms))
         assert seated <= max(self.model.limits.seats, self.most_seated)
         self.most_seated = seated
+
+
+def live_long(machine: RoomMachine, dice: Random, steps: int) -> None:
+    """Let a room live with all its rules, each as often as in a room that is in use."""
+    when = (250, 1 * S, 5 * S, 22_500, 45 * S, 130 * S, 700 * S)
+    who = (0xFFFF, 0xF0F0, 0x0F0F, 0x5555, 0xAAAA, 0)
+    kind = ("line", "parked", "seat", "spent", "lost", "any")
+    on = ("", "", "", "paused", "closed", "suspended")
+    pick = dice.choice
+    rules: list[tuple[int, Callable[[], None]]] = [
+        (8, lambda: machine.live(pick((5, 20, 60, 60, 320)), pick(who), pick((False, True)))),
+        (6, lambda: machine.arrive(dice.randint(1, 3))),
+        (2, lambda: machine.arrive_with_a_ticket_of_an_edge(pick((-2 * S, 0, 5 * S, 700 * S)))),
+        (8, lambda: machine.show_a_ticket(dice.randrange(999), pick(kind), dice.randint(1, 2))),
+        (8, lambda: machine.use_a_seat(dice.randrange(999), pick(kind), pick((False, True)))),
+        (4, lambda: machine.leave(dice.randrange(999), pick(kind), dice.randint(1, 2))),
+        (2, lambda: machine.beat(pick(who))),
+        (3, lambda: machine.fall_silent(pick(when))),
+        (3, lambda: machine.tick(pick((1_000, 1, 2)))),
+        (3, lambda: machine.sweep(dice.randint(1, 2))),
+        (2, lambda: machine.read_the_board()),
+        (2, lambda: machine.all_passes_are_renewed()),
+        (1, lambda: machine.everybody_comes_back(dice)),
+        (3, lambda: machine.change_capacity(dice.randint(0, 5))),
+        (1, lambda: machine.change_rate(pick((None, None, 60, 120, 240)))),
+        (2, lambda: machine.change_switches(pick(on), pick((False, True)))),
+        (1, lambda: machine.change_hold(pick((0, 10, 30)))),
+        (1, lambda: machine.lose_all_data()),
+    ]
+    machine.begin(6)
+    weights = [weight for weight, _ in rules]
+    for _, step in dice.choices(rules, weights, k=steps):
+        step()
+        machine.engine_and_model_agree()
+        machine.i1_never_over()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_engine_does_what_the_model_says_in_a_long_life(redis_url: str, seed: int) -> None:
+    machine = RoomMachine(redis_url)
+    try:
+        live_long(machine, Random(seed), 400)
+    finally:
+        machine.teardown()
 
 
 def test_engine_does_what_the_model_says(redis_url: str) -> None:

@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from waitroom.room import COUNTERS, Room, Store
+from waitroom.room import COUNTERS, Figures, Room, Store
 
 from .helpers import T0, MakeRoom, S, fill, live
 
@@ -81,6 +81,21 @@ async def test_many_processes_at_once_write_one_sample(make_room: MakeRoom, stor
     room = await make_room()
     written = await asyncio.gather(*(room.sample(now_ms=T0) for _ in range(12)))
     assert sum(written) == 1
+    assert await store.redis.xlen(room.keys.history) == 1
+
+
+async def test_sample_that_another_process_wrote_meanwhile_is_not_written_again(
+    make_room: MakeRoom, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, figures = await make_room(), Room.figures
+
+    async def write_then_count(self: Room, *, now_ms: int = 0) -> Figures:
+        monkeypatch.setattr(Room, "figures", figures)
+        assert await room.sample(now_ms=now_ms)
+        return await figures(self, now_ms=now_ms)
+
+    monkeypatch.setattr(Room, "figures", write_then_count)
+    assert not await room.sample(now_ms=T0)
     assert await store.redis.xlen(room.keys.history) == 1
 
 

@@ -1,14 +1,26 @@
 """Fixtures of the web process's tests."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import aiohttp
 import httpx
 import pytest
 
-from tests.web.helpers import Page, Serve, Site, no_cookies, serving
+from tests.conftest import Processes
+from tests.web.helpers import (
+    Page,
+    Serve,
+    Site,
+    WebProcess,
+    answers,
+    crowd,
+    eventually,
+    no_cookies,
+    serving,
+)
 from waitroom.config import Config
 from waitroom.room import Directory, Room
 
@@ -47,8 +59,7 @@ async def http(site: Site) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def links() -> AsyncIterator[aiohttp.ClientSession]:
     """Return what opens sockets."""
-    jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(cookie_jar=jar, headers={"User-Agent": "test"}) as found:
+    async with crowd() as found:
         yield found
 
 
@@ -60,3 +71,23 @@ def open_page(links: aiohttp.ClientSession, site: Site) -> Callable[..., Any]:
         return await Page.open(links, site.url, ticket=ticket, **headers)
 
     return open_one
+
+
+@pytest.fixture
+def start_web(
+    processes: Processes, free_port: Callable[[], int]
+) -> Callable[..., Awaitable[list[WebProcess]]]:
+    """Return a way to start real web processes; it waits until they serve."""
+
+    async def start(count: int = 1, **environment: str) -> list[WebProcess]:
+        found = []
+        for _ in range(count):
+            port = free_port()
+            child = processes.start("web", "--port", str(port), **environment)
+            found.append(WebProcess(f"http://127.0.0.1:{port}", child))
+        async with httpx.AsyncClient() as http:
+            for each in found:
+                await eventually(partial(answers, http, f"{each.url}/readyz"))
+        return found
+
+    return start

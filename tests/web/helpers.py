@@ -5,6 +5,7 @@
 
 import asyncio
 import itertools
+import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,14 @@ class Site:
     services: Services
 
 
+@dataclass(frozen=True)
+class WebProcess:
+    """A real `waitroom web`."""
+
+    url: str
+    child: subprocess.Popen[bytes]
+
+
 Serve = Callable[..., Awaitable[Site]]
 
 
@@ -56,18 +65,17 @@ async def serving(config: Config, port: int) -> AsyncIterator[Site]:
     site = Site(f"http://127.0.0.1:{port}", services)
     try:
         async with httpx.AsyncClient() as http:
-            await eventually(lambda: _answers(http, site.url, server))
+            await eventually(lambda: answers(http, f"{site.url}/healthz"))
         yield site
     finally:
         stop.set()
         await server
 
 
-async def _answers(http: httpx.AsyncClient, url: str, server: "asyncio.Task[None]") -> bool:
-    if server.done():
-        server.result()
+async def answers(http: httpx.AsyncClient, url: str) -> bool:
+    """Return whether an address answers 200."""
     try:
-        return (await http.get(f"{url}/healthz")).status_code == 200
+        return (await http.get(url)).status_code == 200
     except httpx.TransportError:
         return False
 
@@ -95,6 +103,13 @@ async def eventually_true(condition: Callable[[], Any], patience_s: float = PATI
 def no_cookies() -> CookieJar:
     """Return a jar that takes nothing: a test names the cookies that it shows."""
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+
+def crowd() -> aiohttp.ClientSession:
+    """Return what opens any number of sockets, and takes no cookies."""
+    return aiohttp.ClientSession(
+        cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
+    )
 
 
 def cookie_of(response: httpx.Response, name: str) -> Any:

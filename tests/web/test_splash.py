@@ -97,7 +97,7 @@ async def test_the_page_has_the_status_that_the_room_names(
 
 async def test_every_asset_of_the_page_is_there_and_kept_for_ever(http: httpx.AsyncClient) -> None:
     page = (await http.get("/__waitroom/shop", headers=PAGE)).text
-    addresses = re.findall(r"/__waitroom/assets/[a-z0-9._-]+\?v=[0-9a-f]+", page)
+    addresses = re.findall(r"/__waitroom/assets/[0-9a-f]+/[a-z0-9._-]+", page)
     assert len(addresses) >= 2
     for address in addresses:
         found = await http.get(address)
@@ -108,12 +108,12 @@ async def test_every_asset_of_the_page_is_there_and_kept_for_ever(http: httpx.As
         assert (await http.get(address, headers=etag)).status_code == 304
 
 
-async def test_an_asset_of_an_unknown_version_is_kept_for_a_minute_only(
+async def test_an_asset_of_an_unknown_version_is_asked_for_again_each_time(
     http: httpx.AsyncClient,
 ) -> None:
-    for version in ("", "?v=0", "?v="):
-        found = await http.get(f"/__waitroom/assets/waiting.css{version}")
-        assert (found.status_code, found.headers["cache-control"]) == (200, "public, max-age=60")
+    for version in ("0", "0123456789ab"):
+        found = await http.get(f"/__waitroom/assets/{version}/waiting.css")
+        assert (found.status_code, found.headers["cache-control"]) == (200, "no-cache")
         assert found.headers["content-type"] == "text/css; charset=utf-8"
 
 

@@ -28,10 +28,8 @@ from waitroom.gate.proxy import proxy_http
 from waitroom.gate.replies import (
     Reply,
     hold_reply,
-    pass_cookie,
     refuse_reply,
     splash_reply,
-    ticket_cookie,
 )
 from waitroom.gate.rooms import EdgeRoom
 from waitroom.gate.scopes import (
@@ -49,7 +47,7 @@ from waitroom.gate.scopes import (
 from waitroom.gate.service import Service
 from waitroom.gate.sockets import proxy_websocket
 from waitroom.gate.visit import Visit
-from waitroom.identity import pass_cookie_name
+from waitroom.identity import pass_cookie, pass_cookie_name, ticket_cookie
 from waitroom.tokens import Ticket, Tokens
 
 _Cookies = list[tuple[str, str]]
@@ -156,10 +154,10 @@ class GateMiddleware:
             return away(room, visit, asked.page, since_ms, ticket=held), []
         cookies = []
         if answer.ticket is not None and answer.ticket != asked.ticket:
-            cookies.append(ticket_cookie(room.name, answer.ticket, secure=secure))
+            cookies.append(_set(ticket_cookie(room.name, answer.ticket, secure=secure)))
         if answer.status == "admitted" and answer.granted is not None:
             left_ms = (answer.deadline_ms or 0) - visit.now_ms
-            cookies.append(pass_cookie(room, answer.granted, left_ms, secure=secure))
+            cookies.append(_pass(room, answer.granted, left_ms, secure))
         return entered(asked, answer.status), cookies
 
     def _renew(self, decision: Forward, visit: Visit, secure: bool) -> _Cookies:
@@ -172,12 +170,12 @@ class GateMiddleware:
         if decision.token in visit.cookies(pass_cookie_name(room.name)):
             return []
         left_ms = decision.deadline_ms - visit.now_ms
-        return [pass_cookie(room, decision.token, left_ms, secure=secure)]
+        return [_pass(room, decision.token, left_ms, secure)]
 
     def _new_ticket(self, room: str, secure: bool) -> tuple[str, str]:
         ticket = Ticket(room, clock.new_visitor(), clock.now_us())
         token = self._tokens.sign_ticket(ticket)
-        return ticket_cookie(room, token, secure=secure)
+        return _set(ticket_cookie(room, token, secure=secure))
 
     def _room(self, name: str) -> EdgeRoom:
         rooms = self._service.known().rooms
@@ -233,3 +231,14 @@ async def _bare_lifespan(heard: list[Message], receive: Receive, send: Send) -> 
         await send({"type": "lifespan.startup.complete"})
         message = await receive()
     await send({"type": "lifespan.shutdown.complete"})
+
+
+def _set(value: str) -> tuple[str, str]:
+    return "set-cookie", value
+
+
+def _pass(room: EdgeRoom, token: str, left_ms: int, secure: bool) -> tuple[str, str]:
+    duration_s = room.session_duration_s
+    return _set(
+        pass_cookie(room.name, token, left_ms=left_ms, session_duration_s=duration_s, secure=secure)
+    )

@@ -69,7 +69,7 @@ class InlinePages:
         try:
             async with (
                 asyncio.timeout(TIME_LIMIT_S),
-                self._service.session.get(
+                self._service.http.get(
                     f"{self._service.url}{PREFIX}{room.name}",
                     headers=headers,
                     allow_redirects=False,

@@ -2,7 +2,7 @@
 
 Cookies and the Host header pass unchanged; headers that belong to one connection do not.
 ``X-Forwarded-*`` are set anew: what a visitor claims about itself does not count. A gate behind
-another proxy takes client and scheme from the server's scope (such as Hypercorn's
+another proxy takes address and scheme from the server's scope (such as Hypercorn's
 ``ProxyFixMiddleware``).
 """
 
@@ -57,7 +57,7 @@ async def proxy_http(
         return await _away(visit, scope, receive, send)
     try:
         async with asyncio.timeout(TIME_LIMIT_S):
-            response = await service.session.request(
+            response = await service.http.request(
                 visit.method,
                 service_url(service, visit, page),
                 headers=headers_for(scope, visit, _NOT_SENT),

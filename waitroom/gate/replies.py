@@ -12,12 +12,6 @@ import orjson
 
 from waitroom.gate.decide import Hold, Refuse, Splash
 from waitroom.gate.rooms import EdgeRoom
-from waitroom.identity import (
-    TICKET_COOKIE_S,
-    pass_cookie_name,
-    set_cookie,
-    ticket_cookie_name,
-)
 
 #: After how many seconds a held request may be sent again.
 RETRY_AFTER_S = 5
@@ -104,29 +98,6 @@ def hold_reply(hold: Hold, *, has_ticket: bool) -> Reply:
 def refuse_reply(refused: Refuse) -> Reply:
     """Return the answer to a request without a clear meaning."""
     return json_reply(refused.status, refused.code, _REFUSED[refused.code])
-
-
-def ticket_cookie(room: str, token: str, *, secure: bool) -> tuple[str, str]:
-    """Return the header that gives a browser a ticket."""
-    name = ticket_cookie_name(room)
-    return "set-cookie", set_cookie(name, token, max_age_s=TICKET_COOKIE_S, secure=secure)
-
-
-def pass_cookie(room: EdgeRoom, token: str, left_ms: int, *, secure: bool) -> tuple[str, str]:
-    """Return the header that gives a browser a pass.
-
-    The browser keeps it one session longer than the seat lasts: an expired pass opens nothing,
-    but tells the gate which renewed pass has taken its place.
-
-    Args:
-        room: The room.
-        token: The pass.
-        left_ms: How long the seat lasts, milliseconds.
-        secure: Whether the visitor came by https.
-    """
-    name = pass_cookie_name(room.name)
-    age_s = max(0, left_ms) // 1000 + room.session_duration_s
-    return "set-cookie", set_cookie(name, token, max_age_s=age_s, secure=secure)
 
 
 def _own(content_type: str) -> tuple[tuple[str, str], ...]:

@@ -87,19 +87,19 @@ class Service:
         self._away_since_ms: int | None = None
         self._last_away = (0, -RELAPSE_MS)
         self._tasks: list[asyncio.Task[None]] = []
-        self._session: aiohttp.ClientSession | None = None
+        self._http: aiohttp.ClientSession | None = None
 
     @property
-    def session(self) -> aiohttp.ClientSession:
+    def http(self) -> aiohttp.ClientSession:
         """The HTTP connections; bodies come as they were sent, cookies are never kept."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=TIME_LIMIT_S),
                 auto_decompress=False,
             )
-        return self._session
+        return self._http
 
     def known(self) -> Known:
         """Return what is known now, for a decision."""
@@ -122,9 +122,9 @@ class Service:
             with suppress(asyncio.CancelledError):
                 await task
         self._tasks = []
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
 
     async def drain(self) -> None:
         """End all WebSockets, and take no new ones; their pages connect again elsewhere."""
@@ -248,7 +248,7 @@ class Service:
         try:
             async with (
                 asyncio.timeout(TIME_LIMIT_S),
-                self.session.request(
+                self.http.request(
                     method,
                     f"{self.url}/api/edge/{verb}",
                     data=body,

@@ -40,7 +40,7 @@ async def proxy_websocket(
         return await _refuse(503, scope, receive, send)
     try:
         async with asyncio.timeout(TIME_LIMIT_S):
-            upstream = await service.session.ws_connect(
+            upstream = await service.http.ws_connect(
                 service_url(service, visit, page),
                 headers=headers_for(scope, visit, _NOT_SENT),
                 protocols=scope.get("subprotocols") or (),

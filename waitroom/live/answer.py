@@ -20,7 +20,7 @@ def answer(board: Board, settings: RoomSettings, standing: Standing) -> dict[str
 
     Returns:
         A dict of JSON types: ``room, status, state, position, waiting, active, wait_s,
-        admitted_per_minute, message, title, poll_after_s``.
+        admitted_per_minute, message, title, place_ttl_s, poll_after_s``.
     """
     status = _status(board, standing)
     position = standing.position if status == "waiting" else None
@@ -38,6 +38,7 @@ def answer(board: Board, settings: RoomSettings, standing: Standing) -> dict[str
         "admitted_per_minute": board.admitted_per_minute,
         "message": settings.message,
         "title": settings.title,
+        "place_ttl_s": settings.place_ttl_s,
         "poll_after_s": poll_after_s(position, wait_s, settings),
     }
 

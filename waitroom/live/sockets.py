@@ -4,12 +4,11 @@ Identity comes from the signed ticket, never from the page. A disconnect is not 
 one socket are handled one after another, so a page that shouts only holds up itself.
 """
 
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-import socketio
-import socketio.packet
 import structlog
 
 from waitroom import clock
@@ -18,6 +17,7 @@ from waitroom.identity import cookies, read_ticket, ticket_cookie_name
 from waitroom.live.budget import Budget
 from waitroom.live.holders import Holders
 from waitroom.live.hub import Gauges, Hub
+from waitroom.live.packets import PageServer
 from waitroom.room import Room
 from waitroom.room.settings import ROOM_NAME
 from waitroom.tokens import MAX_TOKEN_LENGTH, Ticket, Tokens
@@ -28,25 +28,7 @@ PING_INTERVAL_S, PING_TIMEOUT_S = 25, 20
 
 log = structlog.get_logger()
 
-
-class TextPacket(socketio.packet.Packet):  # type: ignore[misc]
-    """A Socket.IO packet without binary parts; nothing of ours has any.
-
-    The library collects as many parts as a packet announces, up to billions, in memory.
-    """
-
-    uses_binary_events = False
-
-    def decode(self, encoded_packet: str) -> int:
-        """Read a packet.
-
-        Raises:
-            ValueError: If it announces binary parts.
-        """
-        count: int = super().decode(encoded_packet)
-        if count or self.packet_type in (socketio.packet.BINARY_EVENT, socketio.packet.BINARY_ACK):
-            raise ValueError("binary packets are not taken")
-        return count
+Handler = Callable[..., Awaitable[dict[str, Any]]]
 
 
 @dataclass(slots=True)
@@ -78,9 +60,8 @@ class Sockets:
         self._tokens = tokens
         self._gauges = gauges
         self._open: dict[str, Socket] = {}
-        self.server = socketio.AsyncServer(
-            async_mode="asgi",
-            serializer=TextPacket,
+        self.server = PageServer(
+            lambda: gauges.error("bad_packet"),
             transports=["websocket"],
             async_handlers=False,
             max_http_buffer_size=MAX_PACKET_BYTES,
@@ -88,8 +69,8 @@ class Sockets:
             ping_timeout=PING_TIMEOUT_S,
         )
         self.server.on("connect", self._connect)
-        self.server.on("register", self._register)
-        self.server.on("heartbeat", self._heartbeat)
+        self.server.on("register", self._guarded(self._register))
+        self.server.on("heartbeat", self._guarded(self._heartbeat))
         self.server.on("disconnect", self._disconnect)
         self._hub: Hub | None = None
         self._holders: Holders | None = None
@@ -107,7 +88,9 @@ class Sockets:
         await self.server.emit(event, payload, to=sid)
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
-        self._open[sid] = Socket(_cookie_header(environ), Budget(clock.monotonic_s()))
+        # One budget a connection, however often the page connects to its namespace.
+        budget = environ.setdefault("waitroom.budget", Budget(clock.monotonic_s()))
+        self._open[sid] = Socket(_cookie_header(environ), budget)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         found = self._open.pop(sid, None)
@@ -165,6 +148,18 @@ class Sockets:
             return await self._fail(sid, e)
         return {"ok": True}
 
+    def _guarded(self, handler: Handler) -> Handler:
+        """Return the handler, with a defect of ours logged and answered like any other error."""
+
+        async def handle(sid: str, *payload: Any) -> dict[str, Any]:
+            try:
+                return await handler(sid, *payload)
+            except Exception as e:
+                log.error("defect", exc_info=e)
+                return await self._fail(sid, WaitroomError("Something went wrong here."))
+
+        return handle
+
     def _ticket(self, found: Socket, room: str, text: str | None) -> Ticket:
         shown = cookies(found.cookie).getlist(ticket_cookie_name(room))
         return read_ticket(self._tokens, room, [text] if text is not None else shown)
@@ -177,7 +172,7 @@ class Sockets:
         if found.budget.spend(clock.monotonic_s()):
             return found
         await self._fail(sid, RequestError("Too many messages.", code="too_many_messages"))
-        await self.server.disconnect(sid)
+        await self.server.end(sid)
         return None
 
     async def _fail(self, sid: str, error: WaitroomError) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Names of everything Waitroom keeps in Redis.
 
 All keys of one room share the hash tag ``{room}``, so they live on one node of a cluster and
-one script may touch them all. No other module spells a key.
+one script may touch them all. No other module spells a key of theirs (the jobs have two of their
+own, in RQ's Redis: see ``jobs/names.py``).
 """
 
 from dataclasses import dataclass

@@ -236,9 +236,7 @@ class Room:
                 pipe.zcard(self.keys.unclaimed)
                 pipe.hmget(self.keys.meta, list(COUNTERS))
                 waiting, parked, active, unclaimed, counts = await pipe.execute()
-        counters = {
-            name: int(count or 0) for name, count in zip(COUNTERS, counts, strict=True)
-        }
+        counters = {name: int(count or 0) for name, count in zip(COUNTERS, counts, strict=True)}
         return Figures(waiting, parked, active, unclaimed, counters)
 
     async def visitors(self, start: int = 0, count: int = 100) -> list[VisitorRow]:

@@ -11,11 +11,10 @@ from waitroom import clock
 from waitroom.errors import RequestError, TokenError, WaitroomError
 from waitroom.identity import (
     SCHEME,
-    TICKET_COOKIE_S,
     cookies,
-    pass_cookie_name,
+    pass_cookie,
     read_ticket,
-    set_cookie,
+    ticket_cookie,
     ticket_cookie_name,
 )
 from waitroom.room import Room, Standing
@@ -98,21 +97,18 @@ def see_other(address: str) -> Response:
 def keep_ticket(response: Response, room: Room, standing: Standing) -> None:
     """Give the browser the ticket of a standing."""
     token = services().tokens.sign_ticket(Ticket(room.name, standing.visitor, standing.place))
-    name = ticket_cookie_name(room.name)
-    _add_cookie(response, set_cookie(name, token, max_age_s=TICKET_COOKIE_S, secure=secure()))
+    _add_cookie(response, ticket_cookie(room.name, token, secure=secure()))
 
 
 def keep_pass(response: Response, room: Room, visitor: str, deadline_ms: int) -> None:
     """Give the browser a pass."""
-    max_age_s = max(1, (deadline_ms - clock.now_ms()) // 1000)
-    name = pass_cookie_name(room.name)
-    token = sign_pass(room, visitor, deadline_ms)
-    _add_cookie(response, set_cookie(name, token, max_age_s=max_age_s, secure=secure()))
+    _add_pass(response, room, sign_pass(room, visitor, deadline_ms), deadline_ms)
 
 
-def forget(response: Response, name: str) -> None:
-    """Have the browser delete a cookie."""
-    _add_cookie(response, set_cookie(name, "", max_age_s=0, secure=secure()))
+def forget_tokens(response: Response, room: Room) -> None:
+    """Have the browser delete ticket and pass."""
+    _add_cookie(response, ticket_cookie(room.name, "", secure=secure()))
+    _add_pass(response, room, "", 0)
 
 
 def sign_pass(room: Room, visitor: str, deadline_ms: int) -> str:
@@ -142,6 +138,17 @@ async def error_response(error: WaitroomError) -> Response:
     if error.status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
+
+
+def _add_pass(response: Response, room: Room, token: str, deadline_ms: int) -> None:
+    value = pass_cookie(
+        room.name,
+        token,
+        left_ms=deadline_ms - clock.now_ms(),
+        session_duration_s=room.settings.session_duration_s,
+        secure=secure(),
+    )
+    _add_cookie(response, value)
 
 
 def _add_cookie(response: Response, value: str) -> None:

@@ -23,7 +23,7 @@ from waitroom.errors import ConfigError, WaitroomError
 #: Where assets are served.
 ASSETS = "/__waitroom/assets/"
 DEFAULT_LANGUAGE = "en"
-#: An asset asked for by its hash never changes.
+#: An asset of a version never changes.
 FOR_EVER = "public, max-age=31536000, immutable"
 #: Browsers ask again each time; a shared cache in front may keep the page for a minute.
 PAGE_CACHE = "public, max-age=0, s-maxage=60, must-revalidate"
@@ -91,6 +91,10 @@ class Splash:
 
     def __init__(self, folder: Path) -> None:
         self._assets = {name: _read_asset(path) for name, path in _served_files(folder).items()}
+        # One version for all: the page's modules name each other without one, so they have to
+        # live in one folder that never mixes two deployments.
+        etags = "".join(blob.etag for blob in self._assets.values())
+        self.version = sha256(etags.encode()).hexdigest()[:12]
         self._texts = {
             path.stem: orjson.loads(path.read_bytes())
             for path in sorted((folder / "languages").glob("*.json"))
@@ -129,13 +133,18 @@ class Splash:
         response.headers.update(SECURITY_HEADERS)
         return response
 
-    def asset(self, name: str) -> Response | None:
-        """Return an asset, or None when there is no such one."""
+    def asset(self, version: str, name: str) -> Response | None:
+        """Return an asset, or None when there is no such one.
+
+        Args:
+            version: The one in the address. Another deployment's gets the file as it is here,
+                for the moment only.
+            name: The file's name.
+        """
         blob = self._assets.get(name)
         if blob is None:
             return None
-        exact = request.args.get("v") == blob.etag
-        response = blob.respond(200, FOR_EVER if exact else "public, max-age=60")
+        response = blob.respond(200, FOR_EVER if version == self.version else "no-cache")
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
@@ -181,8 +190,7 @@ class Splash:
         return Blob.make(page.encode(), "text/html; charset=utf-8")
 
     def _asset_address(self, name: str) -> str:
-        blob = self._assets.get(name)
-        return f"{ASSETS}{name}?v={blob.etag}" if blob else f"{ASSETS}{name}"
+        return f"{ASSETS}{self.version}/{name}"
 
 
 def _served_files(folder: Path) -> dict[str, Path]:

@@ -7,14 +7,14 @@ from quart import Blueprint, Response, request
 
 from waitroom import clock
 from waitroom.errors import RequestError, ReturnToError, RoomNotFoundError
-from waitroom.identity import pass_cookie_name, read_pass, ticket_cookie_name
+from waitroom.identity import pass_cookie_name, read_pass
 from waitroom.return_to import PREFIX, checked_return_to
 from waitroom.room import Room, Standing
 from waitroom.room.settings import ROOM_NAME
 from waitroom.tokens import Ticket
 from waitroom.web.requests import (
     check_body,
-    forget,
+    forget_tokens,
     found_ticket,
     json_response,
     keep_pass,
@@ -41,10 +41,10 @@ async def _limit() -> None:
     check_body()
 
 
-@visitor.get("/assets/<name>")
-async def asset(name: str) -> Response:
+@visitor.get("/assets/<version>/<name>")
+async def asset(version: str, name: str) -> Response:
     """Return a file of the splash page."""
-    found = services().splash.asset(name)
+    found = services().splash.asset(version, name)
     if found is None:
         raise RequestError("There is no such file.", code="not_found", status=404)
     return found
@@ -124,8 +124,7 @@ async def leave(name: str) -> Response:
         )
     else:
         response = json_response({"room": room.name, "left": left or None})
-    forget(response, ticket_cookie_name(room.name))
-    forget(response, pass_cookie_name(room.name))
+    forget_tokens(response, room)
     return response
 
 
@@ -234,4 +233,4 @@ def _wait_text(wait_s: dict[str, int] | None) -> str:
     if wait_s is None:
         return ""
     low, high = wait_s["low"] // 60, -(-wait_s["high"] // 60)
-    return f"{low}–{high} min" if low != high else f"{high} min"
+    return str(services().splash.texts()["wait_minutes"]).format(low=low, high=high)

@@ -30,6 +30,7 @@ local full_ms = room.now_ms + room.session_duration_ms
 local function keep(visitor, deadline)
   if redis.call('ZREM', unclaimed, visitor) == 1 then
     redis.call('HINCRBY', meta, 'claimed', 1)
+    deadline = full_ms
   elseif room.disable_session_renewal then
     return deadline
   end
