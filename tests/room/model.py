@@ -10,6 +10,9 @@ from hashlib import sha1
 from itertools import takewhile
 from typing import Literal
 
+#: Most silent visitors that one newcomer passes; the next tick passes the rest.
+LOOKED_AT = 100
+
 Where = Literal["line", "parked", "seat"]
 
 
@@ -138,9 +141,10 @@ class Model:
         free = self._may_seat() > 0
         self.people[visitor] = Person("line", place, self.now_ms)
         if free:
-            before = takewhile(lambda v: v not in self.present(), self.line())
-            self._park(before)
-            if self.line()[0] == visitor:
+            present = set(self.present())
+            silent = list(takewhile(lambda v: v not in present, self.line()))
+            self._park(silent[:LOOKED_AT])
+            if len(silent) < LOOKED_AT and self.line()[0] == visitor:
                 self._seat(visitor)
                 return Answer("seated", visitor, place, 0, self.people[visitor].deadline_ms)
         return Answer("waiting", visitor, place, self.line().index(visitor) + 1)

@@ -72,6 +72,14 @@ async def test_shorter_session_takes_nothing_away(
     assert await room.renew([("ada", deadline_ms)], now_ms=T0 + S) == [deadline_ms]
 
 
+async def test_session_shorter_than_the_time_to_claim_begins_with_the_claim(
+    make_room: MakeRoom,
+) -> None:
+    room = await make_room(total_active_users=1, claim_ttl_s=600, session_duration_s=60)
+    await room.enter("ada", now_ms=T0)
+    assert await room.claim("ada", now_ms=T0 + S) == T0 + 61 * S
+
+
 async def test_room_without_renewal_gives_one_session_and_no_more(make_room: MakeRoom) -> None:
     room = await make_room(total_active_users=1, disable_session_renewal=True)
     await room.enter("ada", now_ms=T0)

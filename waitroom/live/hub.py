@@ -165,14 +165,14 @@ class Hub:
 
     async def tick(self) -> None:
         """Do one round for every room; a fault of Redis is noted, shown and outlived."""
-        started = clock.monotonic_s()
+        started, began_ms = clock.monotonic_s(), clock.now_ms()
         try:
             if self._look_again or clock.now_ms() - self._refreshed_ms >= READ_MS:
                 await self._refresh()
             for line in list(self.lines.values()):
                 await self._tick_line(line)
         except StoreError as e:
-            await self._fault(e)
+            await self._fault(e, began_ms)
         else:
             if self._fault_ms:
                 await self._recovered()
@@ -204,6 +204,8 @@ class Hub:
             # The data were lost: everybody here shows the ticket again, at once.
             self._lives = self._directory.lives
             self._everybody_beats()
+            for line in self.lines.values():
+                line.board_read_ms = 0
 
     async def _tick_line(self, line: LocalLine) -> None:
         try:
@@ -276,10 +278,11 @@ class Hub:
 
     # -- faults ------------------------------------------------------------------------------
 
-    async def _fault(self, error: StoreError) -> None:
+    async def _fault(self, error: StoreError, began_ms: int) -> None:
         now = clock.now_ms()
         if not self._fault_ms:
-            self._fault_ms = now
+            # A Redis that hangs was away since the tick began, not since it timed out.
+            self._fault_ms = began_ms
             log.warning("store_unavailable", detail=error.detail)
             self._gauges.error(error.code)
         if not self._fault_shown and now - self._fault_ms >= FAULT_SHOWN_MS:

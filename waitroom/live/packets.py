@@ -60,12 +60,13 @@ class Frames:
     Args:
         receive: The connection's own ``receive``.
         bad_packet: Called when a frame is no packet.
+        max_length: Longest frame, characters.
     """
 
-    def __init__(self, receive: Receive, bad_packet: Callable[[], None]) -> None:
+    def __init__(self, receive: Receive, bad_packet: Callable[[], None], max_length: int) -> None:
         self._receive = receive
         self._bad_packet = bad_packet
-        self._unread = False
+        self._max_length = max_length
         #: Whether the server is done with the connection; a page may ignore a polite goodbye.
         self.ended = False
 
@@ -74,19 +75,22 @@ class Frames:
         if self.ended:
             return END
         message = await self._receive()
-        self._unread = message["type"] == "websocket.receive"
-        if self._unread and (message.get("text") or " ")[0] not in _FRAME_TYPES:
-            self._bad_packet()
-            return END
-        return message
+        if message["type"] != "websocket.receive":
+            return message
+        text = message.get("text") or ""
+        if text[:1] in _FRAME_TYPES and len(text) <= self._max_length:
+            return message
+        self._bad_packet()
+        self.ended = True
+        return END
 
     async def drain(self) -> None:
-        """Read on to the page's own end.
+        """After an end of ours, read on to the page's own.
 
         Hypercorn waits for ever to hand over frames that nobody takes, and never closes then.
         """
-        while self._unread:
-            self._unread = (await self._receive())["type"] == "websocket.receive"
+        while self.ended and (await self._receive())["type"] == "websocket.receive":
+            pass
 
 
 class PageServer(socketio.AsyncServer):  # type: ignore[misc]
@@ -111,7 +115,7 @@ class PageServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def handle_request(self, scope: Any, receive: Receive, send: Any) -> Any:
         """Serve one connection; a frame that is no packet ends it."""
-        frames = Frames(receive, self._bad_packet)
+        frames = Frames(receive, self._bad_packet, self.eio.max_http_buffer_size)
         answer = await super().handle_request(scope, frames, send)
         with suppress(TimeoutError):
             await asyncio.wait_for(frames.drain(), DRAIN_S)
