@@ -20,7 +20,9 @@ async def test_first_view_is_at_most_14_kb_gzipped() -> None:
     ):
         page = await splash.page(200).get_data(as_text=False)
         names = set(
-            re.findall(rb'(?:src|href)="/__waitroom/assets/[0-9a-f]+/([^"]+)', gzip.decompress(page))
+            re.findall(
+                rb'(?:src|href)="/__waitroom/assets/[0-9a-f]+/([^"]+)', gzip.decompress(page)
+            )
         )
         sizes = {"the page": len(page)}
         for name in sorted({found.decode() for found in names} | {"heartbeat.js"}):

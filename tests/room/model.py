@@ -221,7 +221,9 @@ class Model:
         limits = self.limits
         if not self.held():
             self._park(self.line())
-            for visitor in self.parked():
+            # Nobody could come back while the service was away.
+            back_ms = self.hold_until_ms + limits.place_ms
+            for visitor in self.parked() if self.now_ms >= back_ms else []:
                 if self.people[visitor].heard_ms + limits.place_ms <= self.now_ms:
                     del self.people[visitor]
         remembered_ms = max(limits.place_ms, limits.session_ms)

@@ -204,3 +204,13 @@ async def test_store_that_does_not_answer_is_an_error_of_ours(tmp_path: Any) -> 
         await Directory(store).refresh()
     assert str(tmp_path) not in str(error.value)
     await store.close()
+
+
+async def test_a_room_of_an_older_version_gets_the_settings_it_lacks(
+    directory: Directory, store: Store
+) -> None:
+    room = await directory.create("shop", {"total_active_users": 1}, who="test")
+    await store.redis.hdel(room.keys.settings, "claim_ttl_s", "recovery_hold_s")
+    [found] = await Directory(store).refresh()
+    assert found.settings == room.settings
+    assert (await found.enter("ada")).state == "seated"

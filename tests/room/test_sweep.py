@@ -38,6 +38,23 @@ async def test_place_lapses_after_place_ttl(
     assert (await room.sweep(now_ms=T0 + silence_ms)).lapsed == lapsed
 
 
+async def test_no_place_lapses_for_a_time_after_the_service_was_away(make_room: MakeRoom) -> None:
+    room = await make_room(total_active_users=0)
+    await room.enter_many([("ada", 0), ("bob", 0)], now_ms=T0)
+    await room.admit(now_ms=T0)
+    # Nothing ran for an hour; both pages were cut off all the while.
+    back_ms = T0 + 3_600 * S
+    await room.admit(now_ms=back_ms)
+    assert await room.sweep(now_ms=back_ms) == Swept(0, 0, 0, 0)
+    await room.admit(now_ms=back_ms + 20 * S)
+    held_ms = back_ms + room.settings.recovery_hold_s * S
+    await room.admit(now_ms=held_ms)
+    assert await room.sweep(now_ms=held_ms) == Swept(2, 0, 0, 0)
+    # A phone that wakes up nine minutes later still has its place.
+    assert (await room.sweep(now_ms=held_ms + PLACE_TTL_MS - 1)).lapsed == 0
+    assert (await room.sweep(now_ms=held_ms + PLACE_TTL_MS)).lapsed == 2
+
+
 async def test_sweep_counts_seats_that_nobody_used(make_room: MakeRoom, store: Store) -> None:
     room = await make_room(total_active_users=2)
     await room.enter_many([("ada", 0), ("bob", 0)], now_ms=T0)

@@ -153,7 +153,11 @@ class GateMiddleware:
             since_ms = visit.now_ms if since_ms is None else since_ms
             return away(room, visit, asked.page, since_ms, ticket=held), []
         cookies = []
-        if answer.ticket is not None and answer.ticket != asked.ticket:
+        if answer.status == "admitted":
+            # A ticket is given up at the door, as in the service's own `go`.
+            if asked.ticket is not None:
+                cookies.append(_set(ticket_cookie(room.name, "", secure=secure)))
+        elif answer.ticket is not None and answer.ticket != asked.ticket:
             cookies.append(_set(ticket_cookie(room.name, answer.ticket, secure=secure)))
         if answer.status == "admitted" and answer.granted is not None:
             left_ms = (answer.deadline_ms or 0) - visit.now_ms

@@ -181,7 +181,8 @@ def _decide_in(room: EdgeRoom, visit: Visit, path: Path, known: Known, tokens: T
         granted, token = found
         left_ms = granted.deadline_ms - visit.now_ms
         past_half = left_ms * 2 < room.session_duration_s * 1000
-        renew = past_half and not room.disable_session_renewal
+        # A recovering room has lost its seats; the passes bring them back.
+        renew = (past_half and not room.disable_session_renewal) or room.recovering
         return Forward(path.page, "pass", room.name, renew, token, granted.deadline_ms)
     ticket = _first_ticket(room, visit, tokens)
     if known.away_since_ms is not None:

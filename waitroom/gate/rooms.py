@@ -33,6 +33,7 @@ class EdgeRoom(BaseModel):
     closed: bool = False
     epoch: Annotated[int, Field(ge=0)] = 0
     queueing: bool = False
+    recovering: bool = False
     message: str | None = None
 
     def bypasses(self, visit: Visit, path: Path) -> bool:

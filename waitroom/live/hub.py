@@ -69,8 +69,6 @@ class Hub:
         #: This process's name among those alive.
         self.name = f"web:{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
 
-    # -- what the rest of the process asks ---------------------------------------------------
-
     async def room(self, name: str) -> Room:
         """Return a room by name.
 
@@ -160,8 +158,6 @@ class Hub:
     def healthy(self) -> bool:
         """Whether the last tick reached Redis."""
         return self._fault_ms == 0 and self.loaded
-
-    # -- the tick ----------------------------------------------------------------------------
 
     async def tick(self) -> None:
         """Do one round for every room; a fault of Redis is noted, shown and outlived."""
@@ -254,10 +250,13 @@ class Hub:
     async def _enter_again(self, line: LocalLine, watchers: list[Watcher]) -> None:
         standings = await line.room.enter_many([(w.visitor, w.place) for w in watchers])
         for watcher, standing in zip(watchers, standings, strict=True):
-            if standing.state in ("seated", "suspended"):
+            spent = standing.visitor != watcher.visitor
+            if standing.state == "suspended" or (standing.state == "seated" and not spent):
                 await self.told_admitted(line.room.name, [watcher.visitor])
-            elif standing.visitor != watcher.visitor:
-                # The ticket is spent; the page has to fetch a new one, which a socket can't set.
+            elif spent:
+                # The page has to fetch a new ticket, which a socket can't set, and may not want
+                # to: nobody asked for the visitor that entering just made.
+                await line.room.leave(standing.visitor)
                 line.watchers.pop(watcher.visitor, None)
                 await self._send(watcher, "error", _error_payload("bad_token"))
             else:
@@ -275,8 +274,6 @@ class Hub:
         """Send everybody here the answer as it is now."""
         for watcher in list(line.watchers.values()):
             await self.tell(line, watcher)
-
-    # -- faults ------------------------------------------------------------------------------
 
     async def _fault(self, error: StoreError, began_ms: int) -> None:
         now = clock.now_ms()
@@ -306,8 +303,6 @@ class Hub:
         payload = {"code": error.code, "detail": error.detail}
         for watcher in list(line.watchers.values()):
             await self._send(watcher, "error", payload)
-
-    # -- small parts -------------------------------------------------------------------------
 
     def _present(self, line: LocalLine, watcher: Watcher) -> bool:
         return clock.now_ms() - watcher.heard_ms < line.room.settings.heartbeat_ttl_s * 1_000

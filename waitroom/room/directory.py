@@ -60,9 +60,19 @@ class Directory:
         """
         with store_errors():
             fields = await self._store.redis.hgetall(Keys(name).settings)
-        if not fields:
-            raise RoomNotFoundError(name)
-        return self._remember(name, RoomSettings.from_hash(fields))
+            if not fields:
+                raise RoomNotFoundError(name)
+            settings = RoomSettings.from_hash(fields)
+            if missing := settings.to_hash().keys() - {field.decode() for field in fields}:
+                await self._fill_in(name, settings, missing)
+        return self._remember(name, settings)
+
+    async def _fill_in(self, name: str, settings: RoomSettings, missing: set[str]) -> None:
+        """Write settings that an older version did not have; scripts read all of them."""
+        async with self._store.redis.pipeline(transaction=True) as pipe:
+            for field in sorted(missing):
+                pipe.hsetnx(Keys(name).settings, field, settings.to_hash()[field])
+            await pipe.execute()
 
     async def create(
         self, name: str, changes: dict[str, Any], *, who: str, now_ms: int = 0

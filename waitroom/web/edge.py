@@ -75,22 +75,22 @@ async def enter() -> Response:
         ticket.visitor if ticket else clock.new_visitor(),
         ticket.place if ticket else 0,
     )
+    deadline_ms = await room.claim(standing.visitor) if standing.state == "seated" else 0
     answer: dict[str, Any] = {
         "room": room.name,
-        "status": "admitted" if standing.state == "seated" else standing.state,
-        "ticket": services().tokens.sign_ticket(
-            Ticket(room.name, standing.visitor, standing.place)
-        ),
+        "status": standing.state,
+        "ticket": None,
         "pass": None,
         "deadline_ms": None,
     }
-    if standing.state == "seated":
-        deadline_ms = await room.claim(standing.visitor)
-        if deadline_ms:
-            answer["pass"] = sign_pass(room, standing.visitor, deadline_ms)
-            answer["deadline_ms"] = deadline_ms
-        else:
-            answer["status"] = "waiting"
+    if deadline_ms:
+        answer["status"] = "admitted"
+        answer["pass"] = sign_pass(room, standing.visitor, deadline_ms)
+        answer["deadline_ms"] = deadline_ms
+    elif standing.state in ("seated", "waiting"):
+        answer["status"] = "waiting"
+        place = Ticket(room.name, standing.visitor, standing.place)
+        answer["ticket"] = services().tokens.sign_ticket(place)
     return json_response(answer)
 
 
@@ -140,7 +140,13 @@ async def _renew_room(name: str, shown: list[tuple[int, Any]]) -> list[tuple[int
 async def _describe(room: Room) -> dict[str, Any]:
     board = await services().hub.board(room)
     chosen = room.settings.model_dump(mode="json", include=set(EDGE_SETTINGS))
-    return {"name": room.name, "queueing": board.queueing, **chosen}
+    return {
+        "name": room.name,
+        "queueing": board.queueing,
+        # Edges then renew every pass they see, which brings back seats that Redis lost.
+        "recovering": board.state == "recovering",
+        **chosen,
+    }
 
 
 async def _room(name: str) -> Room:

@@ -13,6 +13,8 @@ from waitroom.identity import (
     SCHEME,
     cookies,
     pass_cookie,
+    pass_cookie_name,
+    read_pass,
     read_ticket,
     ticket_cookie,
     ticket_cookie_name,
@@ -81,6 +83,17 @@ def found_ticket(room: Room) -> Ticket | None:
         return None
 
 
+def held_pass(room: Room) -> Pass | None:
+    """Return the pass that a browser holds, or None when none verifies."""
+    return read_pass(
+        services().tokens,
+        room.name,
+        shown_cookies().getlist(pass_cookie_name(room.name)),
+        epoch=room.settings.epoch,
+        now_ms=clock.now_ms(),
+    )
+
+
 def json_response(body: dict[str, Any], status: int = 200) -> Response:
     """Return an answer that nobody may cache."""
     response = Response(orjson.dumps(body), status, content_type="application/json")
@@ -95,9 +108,16 @@ def see_other(address: str) -> Response:
 
 
 def keep_ticket(response: Response, room: Room, standing: Standing) -> None:
-    """Give the browser the ticket of a standing."""
+    """Give the browser the ticket of a standing, if it has a place of its own."""
+    if standing.state == "closed" or not standing.place:
+        return
     token = services().tokens.sign_ticket(Ticket(room.name, standing.visitor, standing.place))
     _add_cookie(response, ticket_cookie(room.name, token, secure=secure()))
+
+
+def drop_ticket(response: Response, room: Room) -> None:
+    """Have the browser delete the ticket."""
+    _add_cookie(response, ticket_cookie(room.name, "", secure=secure()))
 
 
 def keep_pass(response: Response, room: Room, visitor: str, deadline_ms: int) -> None:
@@ -107,7 +127,7 @@ def keep_pass(response: Response, room: Room, visitor: str, deadline_ms: int) ->
 
 def forget_tokens(response: Response, room: Room) -> None:
     """Have the browser delete ticket and pass."""
-    _add_cookie(response, ticket_cookie(room.name, "", secure=secure()))
+    drop_ticket(response, room)
     _add_pass(response, room, "", 0)
 
 

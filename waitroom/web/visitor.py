@@ -7,20 +7,20 @@ from quart import Blueprint, Response, request
 
 from waitroom import clock
 from waitroom.errors import RequestError, ReturnToError, RoomNotFoundError
-from waitroom.identity import pass_cookie_name, read_pass
 from waitroom.return_to import PREFIX, checked_return_to
 from waitroom.room import Room, Standing
 from waitroom.room.settings import ROOM_NAME
 from waitroom.tokens import Ticket
 from waitroom.web.requests import (
     check_body,
+    drop_ticket,
     forget_tokens,
     found_ticket,
+    held_pass,
     json_response,
     keep_pass,
     keep_ticket,
     see_other,
-    shown_cookies,
     shown_ticket,
     sign_pass,
     token_mode,
@@ -64,8 +64,7 @@ async def splash(name: str) -> Response:
 async def enter(name: str) -> Response:
     """Take a place, or find the one the visitor has."""
     room = await _room(name)
-    ticket = found_ticket(room)
-    standing = await _stand(room, ticket.visitor if ticket else None, ticket.place if ticket else 0)
+    standing = await _seat_of_pass(room) or await _stand(room, found_ticket(room))
     return await _standing_response(room, standing)
 
 
@@ -73,8 +72,8 @@ async def enter(name: str) -> Response:
 async def status(name: str) -> Response:
     """Return the same answer for the ticket shown; counts as a heartbeat."""
     room = await _room(name)
-    ticket = shown_ticket(room)
-    return await _standing_response(room, await _stand(room, ticket.visitor, ticket.place))
+    standing = await _seat_of_pass(room) or await _stand(room, shown_ticket(room))
+    return await _standing_response(room, standing)
 
 
 @visitor.get("/<name>/board")
@@ -91,10 +90,12 @@ async def go(name: str) -> Response:
     """Take an admitted visitor to the site, with a pass; anybody else back to the splash."""
     room = await _room(name)
     return_to = checked_return_to(request.args.get("return_to"))
-    ticket = found_ticket(room)
-    if ticket is None:
-        return _to_splash(room, return_to)
-    standing = await _stand(room, ticket.visitor, ticket.place)
+    standing = await _seat_of_pass(room)
+    if standing is None:
+        ticket = found_ticket(room)
+        if ticket is None:
+            return _to_splash(room, return_to)
+        standing = await _stand(room, ticket)
     if standing.state == "suspended":
         response = see_other(return_to)
         # An edge that has not heard of it yet would send the visitor back here.
@@ -106,7 +107,8 @@ async def go(name: str) -> Response:
         keep_ticket(response, room, standing)
         return response
     response = see_other(return_to)
-    keep_ticket(response, room, standing)
+    # A ticket is given up at the door: were Redis to lose its data, an old one would count again.
+    drop_ticket(response, room)
     keep_pass(response, room, standing.visitor, deadline_ms)
     return response
 
@@ -115,8 +117,10 @@ async def go(name: str) -> Response:
 async def leave(name: str) -> Response:
     """Give up place or seat; repeating it changes nothing."""
     room = await _room(name)
-    ticket = found_ticket(room)
+    ticket, held = found_ticket(room), held_pass(room)
     left = await room.leave(ticket.visitor) if ticket else ""
+    if held is not None:
+        left = await room.leave(held.visitor) or left
     if wants_page():
         texts = services().splash.texts()
         response = services().splash.personal_page(
@@ -134,35 +138,31 @@ async def _room(name: str) -> Room:
     return await services().hub.room(name)
 
 
-async def _stand(room: Room, visitor_id: str | None, place: int) -> Standing:
-    """Enter a visitor; one whose seat Redis lost gets it back for the pass still held."""
-    found = await services().hub.enter(room, visitor_id or clock.new_visitor(), place)
-    if found.state == "waiting" and visitor_id is not None:
-        held = read_pass(
-            services().tokens,
-            room.name,
-            shown_cookies().getlist(pass_cookie_name(room.name)),
-            epoch=room.settings.epoch,
-            now_ms=clock.now_ms(),
-        )
-        if held is not None and held.visitor == found.visitor:
-            deadline_ms = (await room.renew([(held.visitor, held.deadline_ms)]))[0]
-            if deadline_ms:
-                return Standing("seated", found.visitor, found.place, 0, deadline_ms)
-    return found
+async def _stand(room: Room, ticket: Ticket | None) -> Standing:
+    """Find the place or seat of a ticket; without one, take a place."""
+    if ticket is None:
+        return await services().hub.enter(room, clock.new_visitor(), 0)
+    return await services().hub.enter(room, ticket.visitor, ticket.place)
+
+
+async def _seat_of_pass(room: Room) -> Standing | None:
+    """Find the seat of the pass that a browser holds; one that Redis has lost comes back."""
+    held = held_pass(room)
+    if held is None:
+        return None
+    [deadline_ms] = await room.renew([(held.visitor, held.deadline_ms)])
+    return Standing("seated", held.visitor, 0, 0, deadline_ms) if deadline_ms else None
 
 
 async def _standing_response(room: Room, standing: Standing) -> Response:
     answer = await services().hub.answer(room, standing)
-    has_place = standing.state != "closed"
     if token_mode():
-        if has_place:
+        if standing.state != "closed":
             answer |= await _tokens(room, standing)
         response = json_response(answer)
     else:
         response = json_response(answer)
-        if has_place:
-            keep_ticket(response, room, standing)
+        keep_ticket(response, room, standing)
     if answer["status"] != "admitted":
         response.headers["Retry-After"] = str(answer["poll_after_s"])
     return response
@@ -170,8 +170,10 @@ async def _standing_response(room: Room, standing: Standing) -> Response:
 
 async def _tokens(room: Room, standing: Standing) -> dict[str, Any]:
     """Return ticket and, once admitted, pass, for apps without cookies."""
-    ticket = Ticket(room.name, standing.visitor, standing.place)
-    found: dict[str, Any] = {"ticket": services().tokens.sign_ticket(ticket)}
+    found: dict[str, Any] = {}
+    if standing.place:
+        ticket = Ticket(room.name, standing.visitor, standing.place)
+        found["ticket"] = services().tokens.sign_ticket(ticket)
     if standing.state == "seated":
         deadline_ms = await room.claim(standing.visitor)
         if deadline_ms:
@@ -189,8 +191,7 @@ async def _plain_page(room: Room) -> Response:
     if request.args.get("return_to") is None:
         # From now on the address itself says where the visitor wants to go.
         return _to_splash(room, return_to, nojs="1")
-    ticket = found_ticket(room)
-    standing = await _stand(room, ticket.visitor if ticket else None, ticket.place if ticket else 0)
+    standing = await _seat_of_pass(room) or await _stand(room, found_ticket(room))
     answer = await services().hub.answer(room, standing)
     if answer["status"] == "admitted":
         query = urlencode({"return_to": return_to})
@@ -212,8 +213,7 @@ async def _plain_page(room: Room) -> Response:
             self_url=f"{PREFIX}{room.name}?{urlencode({'return_to': return_to, 'nojs': '1'})}",
             leave_url=f"{PREFIX}{room.name}/leave",
         )
-    if standing.state != "closed":
-        keep_ticket(response, room, standing)
+    keep_ticket(response, room, standing)
     return response
 
 

@@ -40,8 +40,11 @@ if not on_hold(room, meta, waiting) then
   for _, visitor in ipairs(quiet) do
     park(visitor, redis.call('ZSCORE', seen, visitor), meta, waiting, seen, parked)
   end
-  lapsed = due(parked, room.place_ttl_ms)
-  drop(parked, lapsed)
+  -- While the service was away nobody could come back; their time begins anew with its return.
+  if room.now_ms >= room.hold_until_ms + room.place_ttl_ms then
+    lapsed = due(parked, room.place_ttl_ms)
+    drop(parked, lapsed)
+  end
 end
 
 local no_shows = {}
