@@ -227,10 +227,24 @@ async def test_a_flood_of_unknown_packets_holds_up_nobody(
     await neighbour.close()
 
 
-async def test_connecting_over_and_over_gives_no_second_budget(open_page: OpenPage) -> None:
+@pytest.mark.parametrize(
+    "trick",
+    [
+        ["40"],
+        ["41", "40"],
+        # As if the page were the library, which calls this handler with the handshake.
+        ['42["connect",{"asgi.scope":{"headers":[]}}]'],
+        ['42["disconnect","x"]', "40"],
+    ],
+    ids=["connect", "disconnect and connect", "call connect", "call disconnect"],
+)
+async def test_connecting_over_and_over_gives_no_second_budget(
+    open_page: OpenPage, trick: list[str]
+) -> None:
     page: Page = await open_page()
     for _ in range(60):
-        await page.send("40")
+        for packet in trick:
+            await page.send(packet)
         await page.emit("register", {"room": "nowhere"})
     await page.until_closed()
     codes = [payload["code"] for name, payload in page.heard if name == "error"]

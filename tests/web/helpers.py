@@ -5,6 +5,7 @@
 
 import asyncio
 import itertools
+import socket
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -86,7 +87,7 @@ async def eventually(
     """Ask again and again until the answer is true, and return it; or fail the test."""
     deadline = monotonic_s() + patience_s
     while not (found := await condition()):
-        assert monotonic_s() < deadline, "it did not come true in time"
+        assert monotonic_s() < deadline, f"it did not come true in {patience_s} s"
         await asyncio.sleep(0.02)
     return found
 
@@ -158,12 +159,18 @@ class Page:
 
     @classmethod
     async def open(
-        cls, http: aiohttp.ClientSession, url: str, *, ticket: str = "", **headers: str
+        cls,
+        http: aiohttp.ClientSession,
+        url: str,
+        *,
+        ticket: str = "",
+        query: str = "",
+        **headers: str,
     ) -> "Page":
         """Connect as a page does; with the ticket's cookie if one is given."""
         if ticket:
             headers |= ticket_cookie(ticket)
-        page = cls(await http.ws_connect(url + SOCKET_PATH, headers=headers))
+        page = cls(await http.ws_connect(url + SOCKET_PATH + query, headers=headers))
         assert (await page.ws.receive_str()).startswith("0{")
         await page.ws.send_str("40")
         assert (await page.ws.receive_str()).startswith("40{")
@@ -211,6 +218,11 @@ class Page:
         await self.ws.close()
         if self._reader is not None:
             await self._reader
+
+    def break_off(self) -> None:
+        """Lose the connection without a close frame, as a phone does."""
+        transport = self.ws.get_extra_info("socket")
+        transport.shutdown(socket.SHUT_RDWR)
 
     async def until_closed(self) -> None:
         """Wait until the server has closed the connection."""

@@ -1,6 +1,6 @@
 """The part of a room's line whose sockets this process holds, and when its visitors are told.
 
-Plain data and pure rules; ``hub.py`` moves them.
+Plain data and pure rules; ``ticker.py`` moves them, ``hub.py`` tells them.
 """
 
 from dataclasses import dataclass, field

@@ -15,8 +15,9 @@ from waitroom import clock
 from waitroom.errors import RequestError, StoreError, WaitroomError
 from waitroom.identity import cookies, read_ticket, ticket_cookie_name
 from waitroom.live.budget import Budget
+from waitroom.live.gauges import Gauges
 from waitroom.live.holders import Holders
-from waitroom.live.hub import Gauges, Hub
+from waitroom.live.hub import Hub
 from waitroom.live.packets import PageServer
 from waitroom.room import Room
 from waitroom.room.settings import ROOM_NAME
@@ -114,7 +115,7 @@ class Sockets:
             name, ticket_text = _read_register(payload)
             room = await self._hub.room(name)
             ticket = self._ticket(found, room.name, ticket_text)
-            standing = await self._hub.enter(room, ticket.visitor, ticket.place)
+            standing = await room.enter(ticket.visitor, ticket.place)
             if standing.visitor != ticket.visitor:
                 raise RequestError("The ticket is spent.", code="bad_token", status=401)
             await self._holders.hold(room, ticket.visitor, sid)

@@ -13,7 +13,6 @@ from waitroom.config import Config
 from waitroom.embedded import redis_url
 from waitroom.errors import RequestError, WaitroomError
 from waitroom.live.listener import listen
-from waitroom.live.ticker import run_ticker
 from waitroom.return_to import PREFIX
 from waitroom.web.edge import edge
 from waitroom.web.ops import ops
@@ -61,7 +60,7 @@ def create_app(config: Config) -> socketio.ASGIApp:
 
 async def _serve(made: Services) -> AsyncGenerator[None, None]:
     tasks = [
-        asyncio.create_task(run_ticker(made.hub, made.config.tick_ms)),
+        asyncio.create_task(made.ticker.run(made.config.tick_ms)),
         asyncio.create_task(listen(made.store, made.hub)),
     ]
     try:

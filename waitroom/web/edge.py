@@ -50,7 +50,7 @@ async def _authorise() -> None:
 @edge.get("/rooms")
 async def rooms() -> Response:
     """Return all rooms as an edge needs them; 304 while nothing changed."""
-    if not services().hub.loaded:
+    if not services().ticker.loaded:
         # An empty list would tell the edge to protect nothing.
         raise StoreError("The rooms have not been read yet.")
     found = [await _describe(room) for room in services().directory.known.values()]
@@ -70,8 +70,7 @@ async def enter() -> Response:
         raise RequestError("enter takes {room, ticket}; ticket may be null.")
     room = await _room(name)
     ticket = _ticket(room, token)
-    standing = await services().hub.enter(
-        room,
+    standing = await room.enter(
         ticket.visitor if ticket else clock.new_visitor(),
         ticket.place if ticket else 0,
     )

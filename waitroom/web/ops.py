@@ -23,7 +23,7 @@ async def readyz() -> Response:
     """Answer 200 when visitors can be served: Redis answers and the rooms were read."""
     with store_errors():
         await services().store.redis.ping()
-    if not services().hub.healthy:
+    if not services().ticker.healthy:
         raise StoreError("The last tick did not reach Redis.")
     return json_response({"status": "ok", "rooms": len(services().directory.known)})
 

@@ -8,6 +8,7 @@ from waitroom.config import Config
 from waitroom.live.holders import Holders
 from waitroom.live.hub import Hub
 from waitroom.live.sockets import Sockets
+from waitroom.live.ticker import Ticker
 from waitroom.room import Directory, RoomSettings, Store
 from waitroom.tokens import Tokens
 from waitroom.web.metrics import Metrics
@@ -29,7 +30,8 @@ class Services:
         splash: The splash page, ready to send.
         metrics: What Prometheus reads.
         sockets: Socket.IO connections.
-        hub: Ticks, and tells the visitors.
+        hub: The local visitors, and what they are told.
+        ticker: Moves the rooms.
     """
 
     config: Config
@@ -40,6 +42,7 @@ class Services:
     metrics: Metrics
     sockets: Sockets
     hub: Hub
+    ticker: Ticker
 
 
 def make_services(config: Config, redis_url: str) -> Services:
@@ -58,9 +61,11 @@ def make_services(config: Config, redis_url: str) -> Services:
     tokens = Tokens(config.signing_keys())
     metrics = Metrics()
     sockets = Sockets(tokens, metrics)
-    hub = Hub(store, directory, sockets.emit, metrics)
+    hub = Hub(directory, sockets.emit)
+    ticker = Ticker(store, directory, hub, metrics)
     sockets.attach(hub, Holders(store))
-    return Services(config, store, directory, tokens, Splash.load(), metrics, sockets, hub)
+    splash = Splash.load()
+    return Services(config, store, directory, tokens, splash, metrics, sockets, hub, ticker)
 
 
 def services() -> Services:

@@ -141,8 +141,8 @@ async def _room(name: str) -> Room:
 async def _stand(room: Room, ticket: Ticket | None) -> Standing:
     """Find the place or seat of a ticket; without one, take a place."""
     if ticket is None:
-        return await services().hub.enter(room, clock.new_visitor(), 0)
-    return await services().hub.enter(room, ticket.visitor, ticket.place)
+        return await room.enter(clock.new_visitor())
+    return await room.enter(ticket.visitor, ticket.place)
 
 
 async def _seat_of_pass(room: Room) -> Standing | None:
