@@ -18,6 +18,7 @@ from tests.web.helpers import (
     TOKEN_MODE,
     Page,
     WebProcess,
+    end,
     eventually,
     eventually_true,
     no_cookies,
@@ -236,8 +237,7 @@ async def listening(url: str, room: Room, admitted: list[str]) -> AsyncIterator[
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await end(task)
 
 
 async def test_a_room_that_redis_lost_is_recovering_not_unknown(

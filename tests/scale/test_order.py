@@ -19,7 +19,7 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.conftest import SECRET_KEY
-from tests.web.helpers import TOKEN_MODE, Page, WebProcess, crowd, eventually_true, shown
+from tests.web.helpers import TOKEN_MODE, Page, WebProcess, crowd, end, eventually_true, shown
 from waitroom.room import Directory, Room, Store
 from waitroom.tokens import Tokens
 
@@ -149,13 +149,11 @@ async def everybody_moves_on(race: Race) -> tuple[set[str], set[str], set[str]]:
     race.rng.shuffle(fates)
     first = asyncio.gather(*(vacate(race, visitor) for visitor in race.seated_at_once))
     others = asyncio.create_task(vacate_all(race))
-    others.add_done_callback(lambda task: task.cancelled() or task.result())
     await asyncio.gather(*fates)
     await first
     present = set(race.waiting) - gone - (silent - back)
     await eventually_true(lambda: present <= set(race.admitted()), patience_s=60)
-    others.cancel()
-    await asyncio.gather(others, return_exceptions=True)
+    await end(others)
     await in_parallel([hang_up(visitor) for visitor in race.waiting.values()])
     return gone, silent, back
 
@@ -234,9 +232,7 @@ async def watched(race: Race) -> AsyncIterator[None]:
             yield
         finally:
             for task in tasks:
-                task.cancel()
-            ends = await asyncio.gather(*tasks, return_exceptions=True)
-        assert [end for end in ends if not isinstance(end, asyncio.CancelledError)] == []
+                await end(task)
 
 
 async def listen(race: Race, channel: Any) -> None:

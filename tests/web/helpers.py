@@ -81,6 +81,15 @@ async def answers(http: httpx.AsyncClient, url: str) -> bool:
         return False
 
 
+async def end(task: "asyncio.Task[Any]") -> None:
+    """End a task, however often it has to be told: redis-py swallows some cancellations."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.1)
+    if not task.cancelled():
+        task.result()
+
+
 async def eventually(
     condition: Callable[[], Awaitable[Any]], patience_s: float = PATIENCE_S
 ) -> Any:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 
 import socketio
 import structlog
@@ -22,6 +21,9 @@ from waitroom.web.visitor import visitor
 
 #: Largest body of any request, bytes: a full batch of renewals.
 MAX_BODY = 262_144
+
+#: A task that does not end is told again after so long, seconds.
+END_AGAIN_S = 0.2
 
 log = structlog.get_logger()
 
@@ -67,11 +69,16 @@ async def _serve(made: Services) -> AsyncGenerator[None, None]:
         yield
     finally:
         for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await _end(task)
         await made.sockets.server.shutdown()
         await made.store.close()
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """End a task, however often it has to be told: redis-py swallows some cancellations."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=END_AGAIN_S)
 
 
 async def _http_error(error: HTTPException) -> Response:
