@@ -20,7 +20,7 @@ PROCESSES = 3
 STEP_MS = 5 * S
 #: Shorter than any default, so that much happens in few rounds.
 TIMES = {
-    "heartbeat_ttl_s": 15,
+    "heartbeat_ttl_s": 30,
     "claim_ttl_s": 20,
     "session_duration_s": 20,
     "place_ttl_s": 120,

@@ -131,13 +131,13 @@ async def test_place_stamped_by_an_edge_stands_where_it_was_stamped(make_room: M
 
 
 async def test_place_in_the_future_counts_as_now(make_room: MakeRoom, store: Store) -> None:
-    room = await make_room(total_active_users=0, heartbeat_ttl_s=15)
+    room = await make_room(total_active_users=0, heartbeat_ttl_s=30)
     future = (T0 + 60 * S) * 1000
     assert (await room.enter("ada", future, now_ms=T0)).place == T0 * 1000
-    await room.sweep(now_ms=T0 + 15 * S)
+    await room.sweep(now_ms=T0 + 30 * S)
     assert "ada" in (await look(store, room)).parked
-    back = await room.enter("ada", future, now_ms=T0 + 20 * S)
-    assert back.place == (T0 + 20 * S) * 1000
+    back = await room.enter("ada", future, now_ms=T0 + 40 * S)
+    assert back.place == (T0 + 40 * S) * 1000
 
 
 async def test_free_seat_goes_to_nobody_while_somebody_present_is_before(

@@ -15,7 +15,7 @@ RANGES: dict[str, tuple[list[Any], list[Any]]] = {
     "session_duration_s": ([10, 86_400], [9, 86_401]),
     "disable_session_renewal": ([True, False], [2, "maybe", None]),
     "claim_ttl_s": ([10, 3_600], [9, 3_601]),
-    "heartbeat_ttl_s": ([15, 3_600], [14, 3_601]),
+    "heartbeat_ttl_s": ([30, 3_600], [29, 3_601]),
     "place_ttl_s": ([60, 86_400], [59, 86_401]),
     "recovery_hold_s": ([0, 600], [-1, 601]),
     "queue_all": ([True, False], ["perhaps"]),

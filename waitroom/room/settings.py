@@ -134,7 +134,7 @@ class RoomSettings(BaseModel):
     session_duration_s: Annotated[int, Field(ge=10, le=86_400)] = 300
     disable_session_renewal: bool = False
     claim_ttl_s: Annotated[int, Field(ge=10, le=3_600)] = 120
-    heartbeat_ttl_s: Annotated[int, Field(ge=15, le=3_600)] = 45
+    heartbeat_ttl_s: Annotated[int, Field(ge=30, le=3_600)] = 45
     place_ttl_s: Annotated[int, Field(ge=60, le=86_400)] = 600
     recovery_hold_s: Annotated[int, Field(ge=0, le=600)] = 30
     queue_all: bool = False
