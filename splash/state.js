@@ -57,8 +57,8 @@
  * )} Message
  */
 
-/** A smaller climb than this is the jitter of a line that moves; it is not shown. */
-const CLIMB = { people: 3, share: 0.05 };
+/** Far back, where positions are estimates, a climb of this share of it is not shown. */
+const CLIMB_SHARE = 0.05;
 /** How long the reason for a climb stays on screen, ms. */
 const REASON_MS = 120_000;
 /** A place is taken to be kept this long when the server does not say, s (the default setting). */
@@ -196,7 +196,7 @@ function answered(state, answer, nowMs) {
   const away = nowMs - seen.atMs > (answer.keepS ?? KEEP_S) * 1000;
   const climb = seen.position === 0 ? 0 : answer.position - seen.position;
   const reason = climb <= 0 ? "" : state.replaced || away ? "replaced" : "returned";
-  if (reason !== "replaced" && climb > 0 && climb <= most(seen.position)) {
+  if (reason !== "replaced" && climb > 0 && climb <= seen.position * CLIMB_SHARE) {
     return { ...base, view: "waiting", memory: { ...seen, atMs: nowMs } };
   }
   const fresh = seen.first === 0 || reason === "replaced";
@@ -209,10 +209,6 @@ function answered(state, answer, nowMs) {
   };
 }
 
-/** @param {number} position */
-function most(position) {
-  return Math.max(CLIMB.people, position * CLIMB.share);
-}
 
 /**
  * @param {Memory} memory

@@ -67,9 +67,12 @@ test("a malformed detail empties that detail only", () => {
 
 test("a position shown does not climb by a little", () => {
   assert.equal(hear(waiting, { position: 105 }).memory.position, 100);
+});
+
+test("at the head, where positions are exact, every climb is shown with its reason", () => {
   const head = hear(initial(), { position: 4 });
-  assert.equal(hear(head, { position: 7 }).memory.position, 4);
-  assert.equal(hear(head, { position: 7 }).reason, "");
+  assert.equal(hear(head, { position: 5 }).memory.position, 5);
+  assert.equal(hear(head, { position: 5 }).reason, "returned");
 });
 
 test("a position climbs by a lot only with a reason", () => {

@@ -37,7 +37,7 @@ class Config(BaseSettings):
     """One installation's settings; ``.env.example`` explains each.
 
     Attributes:
-        environment: ``production`` takes secrets from the environment only.
+        environment: ``production`` takes secrets from the environment or ``.env`` only.
         redis_url: Where rooms live; none means the embedded server of ``waitroom up``.
         rq_redis_url: Where RQ keeps its queues; none means ``redis_url``.
         secret_keys: Signing keys, oldest first; the last one signs, all verify.
@@ -84,6 +84,13 @@ class Config(BaseSettings):
             raise ValueError(f"each key must have at least {MIN_KEY_LENGTH} characters")
         return keys
 
+    @field_validator("service_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/")
+
     @field_validator("edge_token")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -125,7 +132,10 @@ def load_config(**overrides: Any) -> Config:
 
 def _refuse_unknown() -> None:
     known = {f"{PREFIX}{name.upper()}" for name in Config.model_fields}
-    named = {*os.environ, *dotenv_values(".env")}
+    try:
+        named = {*os.environ, *dotenv_values(".env")}
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f".env cannot be read ({type(e).__name__}): it must be UTF-8 text") from e
     for name in sorted(named):
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             near = difflib.get_close_matches(name.upper(), sorted(known), n=1)

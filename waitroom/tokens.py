@@ -25,6 +25,8 @@ from waitroom.errors import (
 
 #: Longest token looked at, in characters; ours stay under 180.
 MAX_TOKEN_LENGTH = 256
+#: Holder of passes to a room that lets everybody through: good at edges, worth no seat.
+NOBODY = "-" * 22
 #: How far two hosts' clocks may differ, in milliseconds.
 CLOCK_SKEW_MS = 5_000
 TICKET_SALT = "waitroom.ticket"
@@ -108,7 +110,9 @@ class Tokens:
         _check_room(named, room)
         return Ticket(room, _visitor(visitor), _number(place))
 
-    def read_pass(self, token: str, room: str, *, epoch: int, now_ms: int) -> Pass:
+    def read_pass(
+        self, token: str, room: str, *, epoch: int, now_ms: int, grace_ms: int = 0
+    ) -> Pass:
         """Verify a pass shown for a room.
 
         Args:
@@ -117,6 +121,8 @@ class Tokens:
             epoch: The room's epoch, as this process last heard. A pass of a later epoch counts:
                 the room has moved on and this process is about to hear of it.
             now_ms: Milliseconds since the epoch; ``CLOCK_SKEW_MS`` is allowed.
+            grace_ms: Accept one that ran out this long ago, to look for its seat; such a pass
+                opens nothing.
 
         Returns:
             The pass.
@@ -129,7 +135,7 @@ class Tokens:
         named, visitor, deadline, pass_epoch = _fields(self._passes, token, 4)
         _check_room(named, room)
         found = Pass(room, _visitor(visitor), _number(deadline), _number(pass_epoch))
-        if found.deadline_ms + CLOCK_SKEW_MS <= now_ms:
+        if found.deadline_ms + CLOCK_SKEW_MS + grace_ms <= now_ms:
             raise TokenExpiredError("the seat has run out")
         if found.epoch < epoch:
             raise TokenExpiredError("the epoch was ended")

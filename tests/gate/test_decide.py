@@ -55,8 +55,9 @@ def _plain(decision: Decision) -> dict[str, Any]:
             return plain | {"renew": renew} | ({"pass": token} if token else {})
         case ToService(page=page):
             return {"kind": "service", "page": page}
-        case Enter(page=page, room=room, ticket=ticket, splash=splash):
+        case Enter(page=page, room=room, ticket=ticket, splash=splash, lapsed=lapsed):
             plain = {"kind": "enter", "room": room, "page": page, "ticket": ticket}
+            plain |= {"pass": lapsed} if lapsed else {}
             return plain | {"answer": splash.answer, "location": splash.location}
     fields = {name: getattr(decision, name) for name in decision.__slots__}
     return {"kind": type(decision).__name__.lower()} | fields

@@ -89,7 +89,7 @@ def test_polls_thin_out_far_back(
 
 @pytest.mark.parametrize("ttl_s", [30, 45, 3_600])
 def test_who_polls_as_told_counts_as_present(ttl_s: int) -> None:
-    settings = RoomSettings(heartbeat_ttl_s=ttl_s)
+    settings = RoomSettings(heartbeat_ttl_s=ttl_s, place_ttl_s=3_600)
     for position in (None, 1, 100, 1_000_000):
         for wait_s in (None, (0, 1), (1_000_000, 2_000_000)):
             after_s = poll_after_s(position, wait_s, settings)

@@ -201,7 +201,7 @@ async def test_i7_order_survives_the_loss_of_all_data(
     tickets = [await room.enter(f"v{i}", now_ms=T0 + i) for i in (3, 1, 2)]
     await store.redis.flushall()
     await directory.refresh()
-    hold = {"born_ms": T0 + 900 * S, "hold_until_ms": T0 + 930 * S}
+    hold = {"restored_ms": T0 + 900 * S, "hold_until_ms": T0 + 930 * S}
     await store.redis.hset(room.keys.meta, mapping=hold)
     await directory.update("shop", {"total_active_users": 3}, who="test")
     for ticket in tickets:
@@ -234,7 +234,7 @@ async def test_i8_rate_never_admits_a_batch_a_minute(
 
 
 async def test_i9_position_of_a_present_visitor_never_climbs(make_room: MakeRoom) -> None:
-    room = await make_room(total_active_users=5, heartbeat_ttl_s=3_600)
+    room = await make_room(total_active_users=5, heartbeat_ttl_s=3_600, place_ttl_s=3_600)
     visitors = await fill(room, 105)
     dice = random.Random(9)
     place = {row.visitor: row.place for row in await room.visitors(0, 100)}

@@ -267,7 +267,7 @@ class RoomMachine(RuleBasedStateMachine):
         self.wait(self.store.redis.flushall())
         self.wait(self.directory.refresh())
         self.model.lose_all()
-        times = {"born_ms": self.model.born_ms, "hold_until_ms": self.model.hold_until_ms}
+        times = {"restored_ms": self.model.born_ms, "hold_until_ms": self.model.hold_until_ms}
         self.wait(self.store.redis.hset(self.room.keys.meta, mapping=times))
         self.most_seated = 0
 

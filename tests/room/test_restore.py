@@ -20,7 +20,7 @@ async def lose_all(store: Store, *directories: Directory) -> None:
 
 async def reborn(store: Store, room: Room, now_ms: int) -> None:
     """Set the moment of rebirth, which the directory takes from the server's clock."""
-    times = {"born_ms": now_ms, "hold_until_ms": now_ms + HOLD_MS}
+    times = {"restored_ms": now_ms, "hold_until_ms": now_ms + HOLD_MS}
     await store.redis.hset(room.keys.meta, mapping=times)
 
 

@@ -111,7 +111,9 @@ async def test_wrapper_sends_the_keys_in_the_order_of_the_header(verb: str, stor
 
     async def record(_verb: str, _keys: Keys, names: list[str], _args: list[object]) -> object:
         sent.append(names)
-        return {"leave": b"", "board": b"", "admit": [0], "sweep": [0] * 4}.get(verb, [])
+        return {"leave": b"", "board": b"", "admit": [0], "renew": [0, 0], "sweep": [0] * 4}.get(
+            verb, []
+        )
 
     scripts._run = record  # type: ignore[method-assign, assignment]
     arguments: dict[str, tuple[object, ...]] = {

@@ -67,9 +67,17 @@ def test_every_setting_has_its_range_tested() -> None:
     ("name", "value"), [(name, value) for name, (good, _) in RANGES.items() for value in good]
 )
 def test_value_in_range_is_taken_and_survives_redis(name: str, value: Any) -> None:
-    settings = RoomSettings().changed({name: value})
+    # Silence is noticed before it costs the place, whatever the one under test.
+    beside = {"place_ttl_s": 86_400} if name == "heartbeat_ttl_s" else {}
+    settings = RoomSettings().changed({name: value} | beside)
     fields = {field.encode(): text for field, text in settings.to_hash().items()}
     assert RoomSettings.from_hash(fields) == settings
+
+
+def test_a_place_that_would_lapse_before_silence_is_noticed_is_refused() -> None:
+    with pytest.raises(SettingError) as refused:
+        RoomSettings().changed({"heartbeat_ttl_s": 700})
+    assert (refused.value.name, refused.value.value) == ("place_ttl_s", 600)
 
 
 @pytest.mark.parametrize(

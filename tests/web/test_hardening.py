@@ -132,7 +132,6 @@ async def test_an_unknown_room_costs_no_key_in_redis(http: httpx.AsyncClient, si
 
 
 ODD_PATHS = [
-    "/",
     "/__waitroom",
     "/__waitroom/",
     "/__waitroom//enter",
@@ -358,7 +357,7 @@ async def test_a_defect_of_ours_shows_nothing_of_its_inside(
 
 NO_HTTP = [
     b"\r\n\r\n",
-    b"GET / HTTP/9.9\r\n\r\n",
+    b"GET /nowhere HTTP/9.9\r\n\r\n",
     b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
     b"POST /__waitroom/shop/enter HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
     b"POST /__waitroom/shop/enter HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n",

@@ -2,11 +2,15 @@
 
 import httpx
 
-from tests.web.helpers import cookie_of
+from tests.conftest import SECRET_KEY
+from tests.web.helpers import PAGE, Site, cookie_of
+from waitroom.clock import now_ms
 from waitroom.identity import pass_cookie_name, ticket_cookie_name
 from waitroom.room import Directory, Room, Store
+from waitroom.tokens import Tokens
 
 SHOP = "/__waitroom/shop"
+TOKENS = Tokens([SECRET_KEY])
 TICKET, PASS = ticket_cookie_name("shop"), pass_cookie_name("shop")
 
 
@@ -90,3 +94,43 @@ async def test_a_browser_in_a_suspended_room_gets_through_an_edge_that_has_not_h
     found = await http.get(f"{SHOP}/go?return_to=/seats", headers=ticket)
     assert (found.status_code, found.headers["location"]) == (303, "/seats")
     assert cookie_of(found, PASS).value
+
+
+async def test_whoever_is_admitted_just_after_a_new_epoch_gets_a_pass_of_it(
+    http: httpx.AsyncClient, directory: Directory
+) -> None:
+    entered = await http.post(f"{SHOP}/enter")
+    ticket = {"Cookie": f"{TICKET}={cookie_of(entered, TICKET).value}"}
+    # The web process reads settings once a second; this one it has not heard of yet.
+    await directory.update("shop", {"epoch": 7}, who="test")
+    await http.post(f"{SHOP}/enter", headers=ticket)
+    gone = await http.get(f"{SHOP}/go?return_to=/", headers=ticket)
+    granted = TOKENS.read_pass(cookie_of(gone, PASS).value, "shop", epoch=7, now_ms=now_ms())
+    assert granted.epoch == 7
+
+
+async def test_a_pass_to_a_suspended_room_is_worth_no_seat_afterwards(
+    http: httpx.AsyncClient, directory: Directory, room: Room
+) -> None:
+    await directory.update("shop", {"total_active_users": 0}, who="test")
+    entered = await http.post(f"{SHOP}/enter")
+    await directory.update("shop", {"suspended": True}, who="test")
+    ticket = {"Cookie": f"{TICKET}={cookie_of(entered, TICKET).value}"}
+    gone = await http.get(f"{SHOP}/go?return_to=/", headers=ticket)
+    await directory.update("shop", {"suspended": False, "total_active_users": 5}, who="test")
+    await directory.update("shop", {"queue_all": True}, who="test")
+    inside = {"Cookie": f"{PASS}={cookie_of(gone, PASS).value}"}
+    assert (await http.get(f"{SHOP}/status", headers=inside)).status_code == 401
+    assert (await room.figures()).active == 0
+
+
+async def test_a_page_without_scripts_comes_back_by_itself_after_a_fault(
+    http: httpx.AsyncClient, site: Site, store: Store
+) -> None:
+    await store.redis.rename("waitroom:{shop}:settings", "kept")
+    try:
+        found = await http.get(f"{SHOP}?nojs=1&return_to=/", headers=PAGE)
+    finally:
+        await store.redis.rename("kept", "waitroom:{shop}:settings")
+    assert found.status_code == 503
+    assert 'http-equiv="refresh"' in found.text

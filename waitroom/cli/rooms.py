@@ -70,7 +70,7 @@ def list_(json_: bool) -> None:
     """List all rooms."""
 
     async def work(_config: Config, _store: Store, directory: Directory) -> list[Room]:
-        return [await directory.get(name) for name in await directory.names()]
+        return await directory.rooms()
 
     found = [_described(room) for room in with_rooms(work)]
     if json_:

@@ -25,7 +25,7 @@ def status(json_: bool) -> None:
     async def work(
         config: Config, store: Store, directory: Directory
     ) -> tuple[list[dict[str, Any]], list[str], JobHealth]:
-        rows = [await _figures(await directory.get(name)) for name in await directory.names()]
+        rows = [await _figures(room) for room in await directory.rooms()]
         return rows, await web_processes(store), await job_health(config)
 
     rows, web, jobs = with_rooms(work)

@@ -6,6 +6,7 @@ data folder; a Valkey that a killed one left behind is taken over.
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 import signal
@@ -192,17 +193,29 @@ def _port(config: Config, name: str, port: int) -> int:
             found: int = listener.getsockname()[1]
             return found
     except OSError as e:
+        # create_server adds the address once more; a failed look-up has its own numbers.
+        why = os.strerror(e.errno) if e.errno and e.errno > 0 else e.strerror
+        where = f"cannot listen on {config.host}:{port} ({why})"
+        if e.errno not in (errno.EADDRINUSE, errno.EACCES):
+            raise ConfigError(f"WAITROOM_HOST={config.host}: {where}") from e
         option = name.replace("_", "-")
         raise ConfigError(
-            f"WAITROOM_{name.upper()}={port}: cannot listen on {config.host}:{port} "
-            f"({e.strerror}); choose another, as in: waitroom up --{option} {port % 60_000 + 1}"
+            f"WAITROOM_{name.upper()}={port}: {where}; choose another, as in: "
+            f"waitroom up --{option} {port % 60_000 + 1}"
         ) from e
 
 
 @contextmanager
 def _only_one(config: Config) -> Iterator[None]:
-    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (config.data_dir / "up.lock").open("a") as lock:
+    try:
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        opened = (config.data_dir / "up.lock").open("a")
+    except OSError as e:
+        raise ConfigError(
+            f"WAITROOM_DATA_DIR={config.data_dir}: cannot be used ({e.strerror}); name a folder "
+            "that can be written"
+        ) from e
+    with opened as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -146,7 +146,7 @@ class GateMiddleware:
     ) -> tuple[Forward | Splash | Hold, _Cookies]:
         room = self._room(asked.room)
         try:
-            answer = await self._service.enter(asked.room, asked.ticket)
+            answer = await self._service.enter(asked.room, asked.ticket, asked.lapsed)
         except ServiceError:
             since_ms = self._service.known().away_since_ms
             held = asked.ticket is not None

@@ -90,6 +90,8 @@ class Enter:
     #: The visitor's ticket, if one was shown.
     ticket: str | None = field(repr=False)
     splash: Splash
+    #: A pass that ran out lately; its seat may have been extended through another gate.
+    lapsed: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +193,12 @@ def _decide_in(room: EdgeRoom, visit: Visit, path: Path, known: Known, tokens: T
     splash = Splash(
         room.name, _answer(visit, room.delivery), _location(room, visit, path), issue, room.closed
     )
-    if room.closed or room.queueing or visit.websocket:
+    if visit.websocket:
         return splash
-    return Enter(path.page, room.name, ticket, splash)
+    lapsed = _lapsed_pass(room, visit, tokens)
+    if lapsed is None and (room.closed or room.queueing):
+        return splash
+    return Enter(path.page, room.name, ticket, splash, lapsed)
 
 
 def _best_pass(
@@ -209,6 +214,23 @@ def _best_pass(
         if best is None or found.deadline_ms > best[0].deadline_ms:
             best = found, token
     return best
+
+
+def _lapsed_pass(room: EdgeRoom, visit: Visit, tokens: Tokens) -> str | None:
+    """Return a pass that ran out less than a session ago; the browser drops it after that."""
+    for token in visit.cookies(pass_cookie_name(room.name)):
+        try:
+            tokens.read_pass(
+                token,
+                room.name,
+                epoch=room.epoch,
+                now_ms=visit.now_ms,
+                grace_ms=room.session_duration_s * 1000,
+            )
+        except TokenError:
+            continue
+        return token
+    return None
 
 
 def _first_ticket(room: EdgeRoom, visit: Visit, tokens: Tokens) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 #: Most passes in one call to the service.
 BATCH_MAX = 500
 #: Most passes remembered; above that, renewal waits until some have run out.
-REMEMBERED_MAX = 100_000
+REMEMBERED_MAX = 1_000_000
 
 
 class Renewals:
@@ -56,12 +56,20 @@ class Renewals:
             passes: The new pass of each, or None where the seat is gone.
         """
         for (_, old), new in zip(batch, passes, strict=True):
-            if new is not None and new != old:
+            if new == old:
+                # Brought back after a loss, not extended: it has to be asked for again.
+                self._asked.pop(old, None)
+            elif new is not None:
                 self._renewed[old] = new
 
     def forget(self, now_ms: int) -> None:
         """Drop what has run out."""
-        for token in [token for token, at in self._asked.items() if at <= now_ms]:
+        # Asked for first, run out first, or soon after: the rest need not be looked at.
+        while self._asked:
+            token, at = next(iter(self._asked.items()))
+            if at > now_ms:
+                break
             del self._asked[token]
             self._renewed.pop(token, None)
-        self._queue = deque(entry for entry in self._queue if entry[1] in self._asked)
+        while self._queue and self._queue[0][1] not in self._asked:
+            self._queue.popleft()

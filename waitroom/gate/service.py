@@ -131,12 +131,13 @@ class Service:
         self.draining = True
         await asyncio.gather(*(socket.close(code=1001) for socket in set(self.sockets)))
 
-    async def enter(self, room: str, ticket: str | None) -> Entered:
+    async def enter(self, room: str, ticket: str | None, lapsed: str | None = None) -> Entered:
         """Ask for a seat.
 
         Args:
             room: The room's name.
             ticket: The visitor's ticket, verified; None for a new visitor.
+            lapsed: A pass that ran out lately, whose seat may go on.
 
         Returns:
             The service's word; a room that was deleted meanwhile counts as suspended.
@@ -145,7 +146,8 @@ class Service:
             ServiceError: If there is no usable answer in time. The visitor may have been seated.
         """
         try:
-            answer = await self._post("enter", {"room": room, "ticket": ticket})
+            asked = {"room": room, "ticket": ticket}
+            answer = await self._post("enter", asked | ({"pass": lapsed} if lapsed else {}))
             if answer is None:
                 return Entered(status="suspended")
             found = Entered.model_validate_json(answer)

@@ -129,11 +129,13 @@ class Sockets:
             # It broke off while Redis was asked.
             await self._let_go(found, sid)
             return {"ok": True}
-        await self.emit("queue_update", answer, sid)
-        if answer["status"] == "admitted":
-            await self.emit("admitted", {"go_by_s": room.settings.claim_ttl_s}, sid)
-        else:
+        admitted = answer["status"] == "admitted"
+        if not admitted:
+            # Before the first await from here: a socket that ends meanwhile is unwatched again.
             self._hub.watch(room, standing, sid)
+        await self.emit("queue_update", answer, sid)
+        if admitted:
+            await self.emit("admitted", {"go_by_s": room.settings.claim_ttl_s}, sid)
         return {"ok": True}
 
     async def _heartbeat(self, sid: str, *_: Any) -> dict[str, Any]:

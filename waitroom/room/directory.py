@@ -6,6 +6,7 @@ there for as long as the data are.
 """
 
 import secrets
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -50,6 +51,18 @@ class Directory:
         """
         with store_errors():
             return sorted(name.decode() for name in await self._store.redis.smembers(ROOMS))
+
+    async def rooms(self) -> list[Room]:
+        """Return all rooms, sorted by name; one that is being deleted is left out.
+
+        Raises:
+            StoreError: If Redis failed.
+        """
+        found: list[Room] = []
+        for name in await self.names():
+            with suppress(RoomNotFoundError):
+                found.append(await self.get(name))
+        return found
 
     async def get(self, name: str) -> Room:
         """Return a room with its settings as they are now.
@@ -102,6 +115,8 @@ class Directory:
                 # Of two at once the first one makes it; the other one's watch then fails.
                 await pipe.watch(keys.settings)
                 if await pipe.exists(keys.settings):
+                    # The one who made it may have been cut off before naming it.
+                    await redis.sadd(ROOMS, name)
                     raise RoomExistsError(name)
                 pipe.multi()
                 pipe.hset(keys.meta, "born_ms", now_ms)
@@ -136,6 +151,11 @@ class Directory:
         if changed:
             with store_errors():
                 async with self._store.redis.pipeline(transaction=True) as pipe:
+                    await pipe.watch(room.keys.settings)
+                    # Deleted meanwhile: half a room must not come back.
+                    if not await pipe.exists(room.keys.settings):
+                        raise RoomNotFoundError(name)
+                    pipe.multi()
                     pipe.hset(room.keys.settings, mapping=changed)
                     # The next reader makes the board anew.
                     pipe.hdel(room.keys.meta, "board_ms")
@@ -146,7 +166,10 @@ class Directory:
                         for field, value in changed.items()
                     }
                     self._audit(pipe, room.keys, who, was)
-                    await pipe.execute()
+                    try:
+                        await pipe.execute()
+                    except WatchError as e:
+                        raise StoreError("Somebody else changed the room; try again.") from e
         return self._remember(name, settings)
 
     async def delete(self, name: str, *, who: str) -> None:

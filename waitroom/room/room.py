@@ -173,7 +173,13 @@ class Room:
         """
         deadlines: list[int] = []
         for batch in _batches(seats):
-            deadlines += await self._scripts.renew(self.keys, batch, now_ms=now_ms)
+            epoch, found = await self._scripts.renew(
+                self.keys, batch, epoch=self.settings.epoch, now_ms=now_ms
+            )
+            deadlines += found
+            if epoch != self.settings.epoch:
+                # The owner ended all passes a moment ago; one signed now must be a new one.
+                self.settings = self.settings.model_copy(update={"epoch": epoch})
         return deadlines
 
     async def leave(self, visitor: str, *, now_ms: int = 0) -> str:

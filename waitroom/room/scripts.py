@@ -175,17 +175,19 @@ class Scripts:
         return [visitor.decode() for visitor in admitted], more == 1
 
     async def renew(
-        self, keys: Keys, seats: Sequence[tuple[str, int]], *, now_ms: int = 0
-    ) -> list[int]:
+        self, keys: Keys, seats: Sequence[tuple[str, int]], *, epoch: int = 0, now_ms: int = 0
+    ) -> tuple[int, list[int]]:
         """Use or extend seats; bring back those that Redis lost.
 
         Args:
             keys: The room's keys.
             seats: Visitor and deadline in ms of the pass shown, 0 = none. 1 to 1000.
+            epoch: The room's epoch as the caller knows it; lost seats of another stay lost.
             now_ms: Milliseconds since the epoch; 0 means the server's own clock.
 
         Returns:
-            One deadline in ms a seat, in the same order; 0 = no seat.
+            The room's epoch as it is now, which passes have to carry; and one deadline in ms a
+            seat, in the same order, 0 = no seat.
 
         Raises:
             ValueError: If there are too many. Redis was not asked.
@@ -196,10 +198,11 @@ class Scripts:
             ``scripts/renew.lua``
         """
         _check_batch(len(seats))
-        args: list[Any] = [now_ms]
+        args: list[Any] = [now_ms, epoch]
         for seat in seats:
             args.extend(seat)
-        return cast(list[int], await self._run("renew", keys, _line(keys), args))
+        current, *deadlines = await self._run("renew", keys, _line(keys), args)
+        return current, deadlines
 
     async def leave(self, keys: Keys, visitor: str, *, now_ms: int = 0) -> str:
         """Give up a seat or a place, and spend the ticket.

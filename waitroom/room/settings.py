@@ -17,6 +17,7 @@ from pydantic import (
     IPvAnyNetwork,
     StringConstraints,
     ValidationError,
+    model_validator,
 )
 from pydantic_core import ErrorDetails
 
@@ -148,6 +149,12 @@ class RoomSettings(BaseModel):
     message: Annotated[Text, Field(max_length=500)] | None = None
     epoch: Annotated[int, Field(ge=0, le=2_000_000_000)] = 0
 
+    @model_validator(mode="after")
+    def _places_outlive_heartbeats(self) -> "RoomSettings":
+        if self.place_ttl_s < self.heartbeat_ttl_s:
+            raise ValueError("place_ttl_s must be at least heartbeat_ttl_s")
+        return self
+
     def to_hash(self) -> dict[str, bytes]:
         """Return the settings as fields of the Redis hash, each value as JSON."""
         return {name: orjson.dumps(value) for name, value in self.model_dump(mode="json").items()}
@@ -208,6 +215,11 @@ def parse_assignments(pairs: list[str]) -> dict[str, Any]:
 
 def _setting_error(error: ValidationError) -> SettingError:
     first = error.errors()[0]
+    if not first["loc"]:
+        # Two settings that contradict each other; the sentence names both.
+        said = first["msg"].removeprefix("Value error, ")
+        name = said.split()[0]
+        return SettingError(name, first["input"].get(name), said)
     field = str(first["loc"][0])
     name = ".".join(str(part) for part in first["loc"])
     value = first["input"]

@@ -8,9 +8,9 @@ from quart import Blueprint, Response, request
 
 from waitroom import clock
 from waitroom.errors import RequestError, RoomNotFoundError, StoreError, TokenError
-from waitroom.room import Room
+from waitroom.room import Room, Standing
 from waitroom.room.settings import ROOM_NAME
-from waitroom.tokens import Ticket
+from waitroom.tokens import NOBODY, Pass, Ticket
 from waitroom.web.requests import json_response, sign_pass
 from waitroom.web.services import services
 
@@ -69,12 +69,16 @@ async def enter() -> Response:
     if not isinstance(name, str) or not (token is None or isinstance(token, str)):
         raise RequestError("enter takes {room, ticket}; ticket may be null.")
     room = await _room(name)
-    ticket = _ticket(room, token)
-    standing = await room.enter(
-        ticket.visitor if ticket else clock.new_visitor(),
-        ticket.place if ticket else 0,
-    )
-    deadline_ms = await room.claim(standing.visitor) if standing.state == "seated" else 0
+    ticket, lapsed = _ticket(room, token), _lapsed(room, body.get("pass"))
+    if lapsed and (deadline_ms := await room.claim(lapsed.visitor)):
+        # The seat goes on: it was extended through another edge.
+        standing = Standing("seated", lapsed.visitor, 0, 0, deadline_ms)
+    else:
+        standing = await room.enter(
+            ticket.visitor if ticket else clock.new_visitor(),
+            ticket.place if ticket else 0,
+        )
+        deadline_ms = await room.claim(standing.visitor) if standing.state == "seated" else 0
     answer: dict[str, Any] = {
         "room": room.name,
         "status": standing.state,
@@ -127,7 +131,8 @@ async def _renew_room(name: str, shown: list[tuple[int, Any]]) -> list[tuple[int
             )
         except TokenError:
             continue
-        held.append((i, found))
+        if found.visitor != NOBODY:
+            held.append((i, found))
     deadlines = await room.renew([(seat.visitor, seat.deadline_ms) for _, seat in held])
     return [
         (i, sign_pass(room, seat.visitor, deadline_ms))
@@ -160,6 +165,22 @@ def _ticket(room: Room, token: str | None) -> Ticket | None:
         return None
     try:
         return services().tokens.read_ticket(token, room.name)
+    except TokenError:
+        return None
+
+
+def _lapsed(room: Room, token: Any) -> Pass | None:
+    """Return a pass that ran out less than a session ago, or None."""
+    if not isinstance(token, str):
+        return None
+    try:
+        return services().tokens.read_pass(
+            token,
+            room.name,
+            epoch=room.settings.epoch,
+            now_ms=clock.now_ms(),
+            grace_ms=room.settings.session_duration_s * 1000,
+        )
     except TokenError:
         return None
 

@@ -12,6 +12,12 @@ from waitroom.web.services import services
 ops = Blueprint("ops", __name__)
 
 
+@ops.get("/")
+async def root() -> Response:
+    """Say what this is; visitors come by the site that it guards."""
+    return json_response({"service": "waitroom", "see": ["/healthz", "/readyz", "/metrics"]})
+
+
 @ops.get("/healthz")
 async def healthz() -> Response:
     """Answer while the process runs; says nothing of Redis, so that nobody restarts us for it."""

@@ -20,7 +20,7 @@ from waitroom.identity import (
     ticket_cookie_name,
 )
 from waitroom.room import Room, Standing
-from waitroom.tokens import Pass, Ticket
+from waitroom.tokens import CLOCK_SKEW_MS, NOBODY, Pass, Ticket
 from waitroom.web.services import services
 
 #: Largest body a visitor may send, bytes; nothing of ours has one.
@@ -84,14 +84,15 @@ def found_ticket(room: Room) -> Ticket | None:
 
 
 def held_pass(room: Room) -> Pass | None:
-    """Return the pass that a browser holds, or None when none verifies."""
-    return read_pass(
+    """Return the pass for a seat that a browser holds, or None when none verifies."""
+    found = read_pass(
         services().tokens,
         room.name,
         shown_cookies().getlist(pass_cookie_name(room.name)),
         epoch=room.settings.epoch,
         now_ms=clock.now_ms(),
     )
+    return None if found is None or found.visitor == NOBODY else found
 
 
 def json_response(body: dict[str, Any], status: int = 200) -> Response:
@@ -132,8 +133,12 @@ def forget_tokens(response: Response, room: Room) -> None:
 
 
 def sign_pass(room: Room, visitor: str, deadline_ms: int) -> str:
-    """Return a pass for a claimed seat."""
-    granted = Pass(room.name, visitor, deadline_ms, room.settings.epoch)
+    """Return a pass for a claimed seat.
+
+    It ends early by the skew that edges allow, so that by no clock it outlives the seat.
+    """
+    ends_ms = deadline_ms - CLOCK_SKEW_MS
+    granted = Pass(room.name, visitor, ends_ms, room.settings.epoch)
     return services().tokens.sign_pass(granted)
 
 
@@ -152,7 +157,11 @@ async def error_response(error: WaitroomError) -> Response:
     error = services().hub.named(error)
     services().metrics.error(error.code)
     if wants_page():
-        response = await services().splash.error_page(error)
+        # A page that asks for nothing but itself comes back by itself; Redis will be back soon.
+        again = error.status == 503 and request.method == "GET"
+        response = services().splash.error_page(
+            error.status, error.code, error.detail, refresh_s=RETRY_AFTER_S if again else 0
+        )
     else:
         response = json_response({"error": error.code, "detail": error.detail}, error.status)
     if error.status == 503:

@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from quart import Response, request
 
-from waitroom.errors import ConfigError, WaitroomError
+from waitroom.errors import ConfigError
 
 #: Where assets are served.
 ASSETS = "/__waitroom/assets/"
@@ -161,10 +161,17 @@ class Splash:
         headers = {**SECURITY_HEADERS, "Cache-Control": "no-store", "Vary": "Accept-Language"}
         return Response(body, http_status, headers, content_type="text/html; charset=utf-8")
 
-    async def error_page(self, error: WaitroomError) -> Response:
-        """Return the page of an error that a browser met."""
+    def error_page(self, status: int, code: str, detail: str, *, refresh_s: int = 0) -> Response:
+        """Return a page that says one thing.
+
+        Args:
+            status: HTTP status.
+            code: Stable name of what happened.
+            detail: One sentence, for codes that the language files do not know.
+            refresh_s: After how many seconds the page asks again by itself; 0 = never.
+        """
         return self.personal_page(
-            "error.html", error.status, status=error.status, code=error.code, detail=error.detail
+            "error.html", status, status=status, code=code, detail=detail, refresh_s=refresh_s
         )
 
     def texts(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from waitroom.errors import RequestError, ReturnToError, RoomNotFoundError
 from waitroom.return_to import PREFIX, checked_return_to
 from waitroom.room import Room, Standing
 from waitroom.room.settings import ROOM_NAME
-from waitroom.tokens import Ticket
+from waitroom.tokens import NOBODY, Ticket
 from waitroom.web.requests import (
     check_body,
     drop_ticket,
@@ -99,7 +99,7 @@ async def go(name: str) -> Response:
     if standing.state == "suspended":
         response = see_other(return_to)
         # An edge that has not heard of it yet would send the visitor back here.
-        keep_pass(response, room, standing.visitor, clock.now_ms() + SUSPENDED_PASS_MS)
+        keep_pass(response, room, NOBODY, clock.now_ms() + SUSPENDED_PASS_MS)
         return response
     deadline_ms = await room.claim(standing.visitor) if standing.state == "seated" else 0
     if not deadline_ms:
@@ -123,9 +123,7 @@ async def leave(name: str) -> Response:
         left = await room.leave(held.visitor) or left
     if wants_page():
         texts = services().splash.texts()
-        response = services().splash.personal_page(
-            "error.html", 200, status=200, code="left", detail=texts["detail_left"]
-        )
+        response = services().splash.error_page(200, "left", texts["detail_left"])
     else:
         response = json_response({"room": room.name, "left": left or None})
     forget_tokens(response, room)

@@ -26,8 +26,8 @@ local function read_room(settings, meta, now_arg)
     room.now_us = time[1] * 1000000 + time[2]
     room.now_ms = math.floor(room.now_us / 1000)
   end
-  local known = redis.call('HMGET', meta, 'born_ms', 'hold_until_ms', 'tick_ms')
-  room.born_ms = tonumber(known[1]) or 0
+  local known = redis.call('HMGET', meta, 'restored_ms', 'hold_until_ms', 'tick_ms')
+  room.restored_ms = tonumber(known[1])
   room.hold_until_ms = tonumber(known[2]) or 0
   room.tick_ms = tonumber(known[3])
   return room

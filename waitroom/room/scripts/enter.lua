@@ -27,12 +27,12 @@ local now_ms = ARGV[1]
 
 local room = read_room(settings, meta, now_ms)
 if not room then return redis.error_reply('NOROOM no such room') end
-local reborn = room.hold_until_ms > 0 and room.now_ms < room.born_ms + room.place_ttl_ms
+local reborn = room.restored_ms and room.now_ms < room.restored_ms + room.place_ttl_ms
 
 -- Whether a place that Redis does not know counts: young, or from before the data was lost.
 local function counts(place)
   local placed_ms = place / 1000
-  return room.now_ms - placed_ms < room.place_ttl_ms or (reborn and placed_ms < room.born_ms)
+  return room.now_ms - placed_ms < room.place_ttl_ms or (reborn and placed_ms < room.restored_ms)
 end
 
 -- Who this is, and what they have: visitor, place, deadline of a seat, where the place stands.

@@ -2,7 +2,7 @@
 renew: use or extend seats. The first use claims the seat for a whole session.
 
 A pass whose seat Redis does not know at all was lost with its data: it brings the seat back
-while there is room, so nobody is ever over.
+while there is room, so nobody is ever over. One of an epoch that was ended brings nothing back.
 
 KEYS
   1 settings   hash  limits
@@ -14,18 +14,20 @@ KEYS
   7 unclaimed  zset  visitor -> admitted, ms since epoch
 ARGV
   1 now_ms     int   0 = the server's own TIME; else a test's or simulation's clock
-  2 ..         pairs of visitor and the deadline in ms of the pass shown, 0 = none; up to 1000
-RETURNS  array of seat deadlines in ms, one a pair; 0 = no seat
+  2 epoch      int   the room's epoch as the caller knows it
+  3 ..         pairs of visitor and the deadline in ms of the pass shown, 0 = none; up to 1000
+RETURNS  array: the room's epoch now, then seat deadlines in ms, one a pair; 0 = no seat
 COST     O(log N) a visitor
 CALLER   room/scripts.py renew()
 ]]
 local settings, meta, waiting, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local parked, active, unclaimed = KEYS[5], KEYS[6], KEYS[7]
-local now_ms = ARGV[1]
+local now_ms, epoch = ARGV[1], tonumber(ARGV[2])
 
 local room = read_room(settings, meta, now_ms)
 if not room then return redis.error_reply('NOROOM no such room') end
 local full_ms = room.now_ms + room.session_duration_ms
+local current = tonumber(redis.call('HGET', settings, 'epoch')) or 0
 
 local function keep(visitor, deadline)
   if redis.call('ZREM', unclaimed, visitor) == 1 then
@@ -42,6 +44,7 @@ end
 
 local function bring_back(visitor, shown_ms)
   if shown_ms <= room.now_ms then return 0 end
+  if current ~= epoch then return 0 end
   if seats_taken(room, active) >= room.total_active_users then return 0 end
   local deadline = math.min(shown_ms, full_ms)
   redis.call('ZADD', active, deadline, visitor)
@@ -52,8 +55,8 @@ local function bring_back(visitor, shown_ms)
   return deadline
 end
 
-local deadlines = {}
-for i = 2, #ARGV, 2 do
+local deadlines = {current}
+for i = 3, #ARGV, 2 do
   local visitor, shown_ms = ARGV[i], tonumber(ARGV[i + 1])
   local deadline = tonumber(redis.call('ZSCORE', active, visitor) or nil)
   if not deadline then deadlines[#deadlines + 1] = bring_back(visitor, shown_ms)

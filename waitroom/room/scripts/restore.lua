@@ -18,6 +18,6 @@ local now_ms, recovery_hold_s = ARGV[1], tonumber(ARGV[2])
 if redis.call('EXISTS', settings) == 1 then return 0 end
 redis.call('HSET', settings, unpack(ARGV, 3))
 local room = read_room(settings, meta, now_ms)
-redis.call('HSET', meta, 'born_ms', room.now_ms,
+redis.call('HSET', meta, 'born_ms', room.now_ms, 'restored_ms', room.now_ms,
   'hold_until_ms', room.now_ms + math.max(recovery_hold_s * 1000, 1))
 return 1
