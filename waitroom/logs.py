@@ -21,7 +21,16 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])")
 _PASSWORD = re.compile(r"(?<=://)[^/\s@]*:[^/\s@]*@")
 _SECRET_NAMES = frozenset({"ticket", "pass", "token", "cookie", "authorization", "set_cookie"})
 #: Libraries that say at "info" what is of interest at "debug" only.
-_TALKATIVE = ("rq", "rq.worker", "rq.job", "rq.queue", "rq.cron", "engineio", "socketio")
+_TALKATIVE = (
+    "rq",
+    "rq.worker",
+    "rq.job",
+    "rq.queue",
+    "rq.cron",
+    "engineio",
+    "socketio",
+    "hypercorn.error",
+)
 
 Entry = MutableMapping[str, Any]
 

@@ -1,6 +1,7 @@
 """Serves the application under Hypercorn until told to stop."""
 
 import asyncio
+import logging
 import signal
 
 import structlog
@@ -55,7 +56,8 @@ def hypercorn_config(host: str, port: int) -> HypercornConfig:
     found.graceful_timeout = GRACEFUL_S
     found.keep_alive_timeout = 75
     found.accesslog = None
-    found.errorlog = None
+    # What escapes the application is a defect of ours, and has to be found in the log.
+    found.errorlog = logging.getLogger("hypercorn.error")
     found.include_server_header = False
     return found
 
