@@ -59,7 +59,13 @@ def read_ticket(tokens: Tokens, room: str, shown: Iterable[str]) -> Ticket:
 
 
 def read_pass(
-    tokens: Tokens, room: str, shown: Iterable[str], *, epoch: int, now_ms: int
+    tokens: Tokens,
+    room: str,
+    shown: Iterable[str],
+    *,
+    epoch: int,
+    now_ms: int,
+    grace_ms: int = 0,
 ) -> Pass | None:
     """Return the first pass that verifies, or None.
 
@@ -69,10 +75,11 @@ def read_pass(
         shown: Tokens as they came, untrusted.
         epoch: The room's epoch.
         now_ms: Milliseconds since the epoch.
+        grace_ms: Accept one that ran out this long ago; see ``Tokens.read_pass``.
     """
     for token in shown:
         try:
-            return tokens.read_pass(token, room, epoch=epoch, now_ms=now_ms)
+            return tokens.read_pass(token, room, epoch=epoch, now_ms=now_ms, grace_ms=grace_ms)
         except TokenError:
             continue
     return None

@@ -8,10 +8,10 @@ from quart import Blueprint, Response, request
 
 from waitroom import clock
 from waitroom.errors import RequestError, RoomNotFoundError, StoreError, TokenError
+from waitroom.identity import read_pass
 from waitroom.room import Room, Standing
-from waitroom.room.settings import ROOM_NAME
 from waitroom.tokens import NOBODY, Pass, Ticket
-from waitroom.web.requests import json_response, sign_pass
+from waitroom.web.requests import find_room, json_response, sign_pass, stand
 from waitroom.web.services import services
 
 #: Most passes in one renewal.
@@ -68,16 +68,13 @@ async def enter() -> Response:
     name, token = body.get("room"), body.get("ticket")
     if not isinstance(name, str) or not (token is None or isinstance(token, str)):
         raise RequestError("enter takes {room, ticket}; ticket may be null.")
-    room = await _room(name)
+    room = await find_room(name)
     ticket, lapsed = _ticket(room, token), _lapsed(room, body.get("pass"))
     if lapsed and (deadline_ms := await room.claim(lapsed.visitor)):
         # The seat goes on: it was extended through another edge.
         standing = Standing("seated", lapsed.visitor, 0, 0, deadline_ms)
     else:
-        standing = await room.enter(
-            ticket.visitor if ticket else clock.new_visitor(),
-            ticket.place if ticket else 0,
-        )
+        standing = await stand(room, ticket)
         deadline_ms = await room.claim(standing.visitor) if standing.state == "seated" else 0
     answer: dict[str, Any] = {
         "room": room.name,
@@ -117,7 +114,7 @@ async def renew() -> Response:
 
 async def _renew_room(name: str, shown: list[tuple[int, Any]]) -> list[tuple[int, str]]:
     try:
-        room = await _room(name)
+        room = await find_room(name)
     except RoomNotFoundError:
         return []
     held = []
@@ -153,12 +150,6 @@ async def _describe(room: Room) -> dict[str, Any]:
     }
 
 
-async def _room(name: str) -> Room:
-    if not ROOM_NAME.fullmatch(name):
-        raise RoomNotFoundError(name)
-    return await services().hub.room(name)
-
-
 def _ticket(room: Room, token: str | None) -> Ticket | None:
     """Return the ticket shown at the edge, or None: one that does not verify is replaced."""
     if token is None:
@@ -171,18 +162,14 @@ def _ticket(room: Room, token: str | None) -> Ticket | None:
 
 def _lapsed(room: Room, token: Any) -> Pass | None:
     """Return a pass that ran out less than a session ago, or None."""
-    if not isinstance(token, str):
-        return None
-    try:
-        return services().tokens.read_pass(
-            token,
-            room.name,
-            epoch=room.settings.epoch,
-            now_ms=clock.now_ms(),
-            grace_ms=room.settings.session_duration_s * 1000,
-        )
-    except TokenError:
-        return None
+    return read_pass(
+        services().tokens,
+        room.name,
+        [token] if isinstance(token, str) else [],
+        epoch=room.settings.epoch,
+        now_ms=clock.now_ms(),
+        grace_ms=room.settings.session_duration_s * 1000,
+    )
 
 
 async def _body() -> dict[str, Any]:

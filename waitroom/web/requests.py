@@ -8,7 +8,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.urls import iri_to_uri
 
 from waitroom import clock
-from waitroom.errors import RequestError, TokenError, WaitroomError
+from waitroom.errors import RequestError, RoomNotFoundError, TokenError, WaitroomError
 from waitroom.identity import (
     SCHEME,
     cookies,
@@ -20,6 +20,7 @@ from waitroom.identity import (
     ticket_cookie_name,
 )
 from waitroom.room import Room, Standing
+from waitroom.room.settings import ROOM_NAME
 from waitroom.tokens import CLOCK_SKEW_MS, NOBODY, Pass, Ticket
 from waitroom.web.services import services
 
@@ -48,6 +49,25 @@ def wants_page() -> bool:
 def shown_cookies() -> "MultiDict[str, str]":
     """Return all cookies of the request; HTTP/2 sends them in several headers."""
     return cookies("; ".join(request.headers.getlist("Cookie")))
+
+
+async def find_room(name: str) -> Room:
+    """Return the room that an address or a body names.
+
+    Raises:
+        RoomNotFoundError: If there is none; Redis is not asked for what no room can be called.
+        StoreError: If Redis failed.
+    """
+    if not ROOM_NAME.fullmatch(name):
+        raise RoomNotFoundError(name)
+    return await services().hub.room(name)
+
+
+async def stand(room: Room, ticket: Ticket | None) -> Standing:
+    """Find the place or seat of a ticket; without one, take a place."""
+    if ticket is None:
+        return await room.enter(clock.new_visitor())
+    return await room.enter(ticket.visitor, ticket.place)
 
 
 def shown_ticket(room: Room) -> Ticket:

@@ -6,14 +6,14 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from quart import Blueprint, Response, request
 
 from waitroom import clock
-from waitroom.errors import RequestError, ReturnToError, RoomNotFoundError
+from waitroom.errors import RequestError, ReturnToError
 from waitroom.return_to import PREFIX, checked_return_to
 from waitroom.room import Room, Standing
-from waitroom.room.settings import ROOM_NAME
 from waitroom.tokens import NOBODY, Ticket
 from waitroom.web.requests import (
     check_body,
     drop_ticket,
+    find_room,
     forget_tokens,
     found_ticket,
     held_pass,
@@ -23,6 +23,7 @@ from waitroom.web.requests import (
     see_other,
     shown_ticket,
     sign_pass,
+    stand,
     token_mode,
     wants_page,
 )
@@ -53,7 +54,7 @@ async def asset(version: str, name: str) -> Response:
 @visitor.get("/<name>")
 async def splash(name: str) -> Response:
     """Return the splash page; with ``nojs=1`` the personal page for browsers without scripts."""
-    room = await _room(name)
+    room = await find_room(name)
     if request.args.get("nojs") == "1":
         return await _plain_page(room)
     checked_return_to(request.args.get("return_to"))
@@ -63,23 +64,23 @@ async def splash(name: str) -> Response:
 @visitor.post("/<name>/enter")
 async def enter(name: str) -> Response:
     """Take a place, or find the one the visitor has."""
-    room = await _room(name)
-    standing = await _seat_of_pass(room) or await _stand(room, found_ticket(room))
+    room = await find_room(name)
+    standing = await _seat_of_pass(room) or await stand(room, found_ticket(room))
     return await _standing_response(room, standing)
 
 
 @visitor.get("/<name>/status")
 async def status(name: str) -> Response:
     """Return the same answer for the ticket shown; counts as a heartbeat."""
-    room = await _room(name)
-    standing = await _seat_of_pass(room) or await _stand(room, shown_ticket(room))
+    room = await find_room(name)
+    standing = await _seat_of_pass(room) or await stand(room, shown_ticket(room))
     return await _standing_response(room, standing)
 
 
 @visitor.get("/<name>/board")
 async def board(name: str) -> Response:
     """Return the board, public and cacheable for one second."""
-    room = await _room(name)
+    room = await find_room(name)
     response = Response(await room.board_text(), content_type="application/json")
     response.headers["Cache-Control"] = "public, max-age=1"
     return response
@@ -88,14 +89,14 @@ async def board(name: str) -> Response:
 @visitor.get("/<name>/go")
 async def go(name: str) -> Response:
     """Take an admitted visitor to the site, with a pass; anybody else back to the splash."""
-    room = await _room(name)
+    room = await find_room(name)
     return_to = checked_return_to(request.args.get("return_to"))
     standing = await _seat_of_pass(room)
     if standing is None:
         ticket = found_ticket(room)
         if ticket is None:
             return _to_splash(room, return_to)
-        standing = await _stand(room, ticket)
+        standing = await stand(room, ticket)
     if standing.state == "suspended":
         response = see_other(return_to)
         # An edge that has not heard of it yet would send the visitor back here.
@@ -116,7 +117,7 @@ async def go(name: str) -> Response:
 @visitor.post("/<name>/leave")
 async def leave(name: str) -> Response:
     """Give up place or seat; repeating it changes nothing."""
-    room = await _room(name)
+    room = await find_room(name)
     ticket, held = found_ticket(room), held_pass(room)
     left = await room.leave(ticket.visitor) if ticket else ""
     if held is not None:
@@ -128,19 +129,6 @@ async def leave(name: str) -> Response:
         response = json_response({"room": room.name, "left": left or None})
     forget_tokens(response, room)
     return response
-
-
-async def _room(name: str) -> Room:
-    if not ROOM_NAME.fullmatch(name):
-        raise RoomNotFoundError(name)
-    return await services().hub.room(name)
-
-
-async def _stand(room: Room, ticket: Ticket | None) -> Standing:
-    """Find the place or seat of a ticket; without one, take a place."""
-    if ticket is None:
-        return await room.enter(clock.new_visitor())
-    return await room.enter(ticket.visitor, ticket.place)
 
 
 async def _seat_of_pass(room: Room) -> Standing | None:
@@ -189,7 +177,7 @@ async def _plain_page(room: Room) -> Response:
     if request.args.get("return_to") is None:
         # From now on the address itself says where the visitor wants to go.
         return _to_splash(room, return_to, nojs="1")
-    standing = await _seat_of_pass(room) or await _stand(room, found_ticket(room))
+    standing = await _seat_of_pass(room) or await stand(room, found_ticket(room))
     answer = await services().hub.answer(room, standing)
     if answer["status"] == "admitted":
         query = urlencode({"return_to": return_to})
