@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from waitroom.cli.common import room_defaults
@@ -29,6 +29,8 @@ DEMO_ROOM = "shop"
 DEMO_SEATS = 2
 DEMO_SESSION_S = 120
 LOOK_EVERY_S = 1.0
+#: Longest wait for the shop before the web process is started all the same, seconds.
+DEMO_PATIENCE_S = 5.0
 
 
 async def run_up(config: Config) -> None:
@@ -66,7 +68,13 @@ async def _run(config: Config, valkey: Valkey | None, stop: asyncio.Event) -> No
     if valkey is not None:
         helpers.append(asyncio.create_task(_keep_alive(valkey, supervisor)))
     try:
-        for name in ("web", "worker", "clock", "demo"):
+        for name in ("demo", "worker", "clock", "web"):
+            if name == "web":
+                # Last, so that a web process that is ready means that the shop is there too.
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(
+                        _listening(_near(config), config.demo_port), DEMO_PATIENCE_S
+                    )
             command = [sys.executable, "-m", "waitroom", name, "--parent", str(os.getpid())]
             supervisor.start(name, command)
         await stop.wait()

@@ -26,7 +26,7 @@ PULL_S = 2.0
 #: How often a service that is away is asked whether it is back, seconds.
 PROBE_S = 1.0
 #: The same before it was heard for the first time.
-FIRST_PROBE_S = 0.25
+FIRST_PROBE_S = 0.05
 #: How often passes to be renewed are sent, seconds.
 RENEW_S = 1.0
 #: A service that fails again this soon was never back, milliseconds; else ``open_limit_s`` would
