@@ -21,7 +21,7 @@ from waitroom.errors import (
     TokenForgedError,
     TokenMalformedError,
 )
-from waitroom.tokens import MAX_TOKEN_LENGTH, Pass, Ticket, Tokens
+from waitroom.tokens import MAX_TOKEN_LENGTH, OriginProof, Pass, Ticket, Tokens
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "tokens.json").read_text())
 ERRORS: dict[str, type[TokenError]] = {
@@ -37,8 +37,10 @@ def _named(case: dict[str, Any]) -> str:
     return f"{case['kind']}: {case['name']}"
 
 
-def _read(case: dict[str, Any]) -> Ticket | Pass:
+def _read(case: dict[str, Any]) -> Ticket | Pass | OriginProof:
     tokens = Tokens(case["keys"])
+    if case["kind"] == "origin":
+        return tokens.read_origin(case["token"], now_ms=case["now_ms"])
     if case["kind"] == "ticket":
         return tokens.read_ticket(case["token"], case["room"])
     return tokens.read_pass(case["token"], case["room"], epoch=case["epoch"], now_ms=case["now_ms"])
@@ -49,6 +51,8 @@ def test_signing_gives_the_pinned_token(case: dict[str, Any]) -> None:
     tokens = Tokens(case["keys"])
     if case["kind"] == "ticket":
         token = tokens.sign_ticket(Ticket(**case["fields"]))
+    elif case["kind"] == "origin":
+        token = tokens.sign_origin(OriginProof(**case["fields"]))
     else:
         token = tokens.sign_pass(Pass(**case["fields"]))
     assert token == case["token"]

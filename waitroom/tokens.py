@@ -1,4 +1,4 @@
-"""Tickets and passes: signed, compact, verifiable anywhere with the key.
+"""Tickets, passes and an edge's word to the origin: signed, compact, verifiable with the key.
 
 A token is ``base64url(fields joined by ".") + "." + base64url(HMAC-SHA256)`` without padding:
 itsdangerous' ``Signer`` with ``key_derivation="hmac"``, so a worker verifies it with WebCrypto
@@ -31,6 +31,7 @@ NOBODY = "-" * 22
 CLOCK_SKEW_MS = 5_000
 TICKET_SALT = "waitroom.ticket"
 PASS_SALT = "waitroom.pass"  # noqa: S105 - a salt, not a secret
+ORIGIN_SALT = "waitroom.origin"
 
 #: Largest number that JavaScript holds exactly; larger ones are refused by every implementation.
 MAX_NUMBER = 2**53 - 1
@@ -64,6 +65,14 @@ class Pass:
     epoch: int
 
 
+@dataclass(frozen=True, slots=True)
+class OriginProof:
+    """An edge's word to the origin that a request came through it."""
+
+    #: Until when it counts, milliseconds since the epoch.
+    deadline_ms: int
+
+
 class Tokens:
     """Signs and verifies tickets and passes with a list of keys.
 
@@ -80,6 +89,7 @@ class Tokens:
             raise ConfigError("at least one signing key is needed")
         self._tickets = _signer(keys, TICKET_SALT)
         self._passes = _signer(keys, PASS_SALT)
+        self._origin = _signer(keys, ORIGIN_SALT)
 
     def sign_ticket(self, ticket: Ticket) -> str:
         """Return the ticket as a token."""
@@ -91,6 +101,10 @@ class Tokens:
             self._passes,
             f"{granted.room}.{granted.visitor}.{granted.deadline_ms}.{granted.epoch}",
         )
+
+    def sign_origin(self, proof: OriginProof) -> str:
+        """Return an edge's word to the origin as a token."""
+        return _sign(self._origin, str(proof.deadline_ms))
 
     def read_ticket(self, token: str, room: str) -> Ticket:
         """Verify a ticket shown for a room.
@@ -139,6 +153,27 @@ class Tokens:
             raise TokenExpiredError("the seat has run out")
         if found.epoch < epoch:
             raise TokenExpiredError("the epoch was ended")
+        return found
+
+    def read_origin(self, token: str, *, now_ms: int) -> OriginProof:
+        """Verify an edge's word that a request came through it.
+
+        Args:
+            token: The header's value, untrusted.
+            now_ms: Milliseconds since the epoch; ``CLOCK_SKEW_MS`` is allowed.
+
+        Returns:
+            The proof.
+
+        Raises:
+            TokenMalformedError: If it is not a token's shape.
+            TokenForgedError: If the signature is wrong.
+            TokenExpiredError: If its time is over.
+        """
+        (deadline,) = _fields(self._origin, token, 1)
+        found = OriginProof(_number(deadline))
+        if found.deadline_ms + CLOCK_SKEW_MS <= now_ms:
+            raise TokenExpiredError("the proof has run out")
         return found
 
 
