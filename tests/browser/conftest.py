@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,6 +22,8 @@ from waitroom.room import Keys, Store
 
 #: Names of the room's line and seats; emptied before each test, while all processes go on.
 KEYS = Keys("shop")
+#: A header that is let through once the gate has heard of a test's settings.
+SIGN = "x-settled"
 
 
 @dataclass
@@ -84,7 +87,9 @@ def running_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture
 async def site(running_site: Site) -> AsyncIterator[Site]:
     """Return the installation with an empty room at its usual settings."""
+    sign = secrets.token_hex(16)
     running_site.settings(
+        f"bypass={json.dumps([{'header': SIGN, 'value': sign}])}",
         "total_active_users=2",
         "closed=false",
         "queue_all=false",
@@ -94,8 +99,8 @@ async def site(running_site: Site) -> AsyncIterator[Site]:
         "session_duration_s=300",
         "recovery_hold_s=1",
     )
-    # The gate pulls its rooms every two seconds; one that lets everybody through hears in time.
-    await holds(lambda: asyncio.to_thread(_guarded, running_site.shop))
+    # The gate pulls its rooms every two seconds, and all settings at once.
+    await holds(lambda: asyncio.to_thread(_lets_through, running_site.shop, sign))
     store = Store.connect(running_site.valkey.url)
     await store.redis.unlink(
         KEYS.waiting, KEYS.seen, KEYS.parked, KEYS.active, KEYS.unclaimed, KEYS.board
@@ -138,8 +143,14 @@ def visit(chromium: Browser, site: Site) -> Callable[..., Any]:
 
 async def is_inside(visitor: Visitor, path: str) -> None:
     """Wait until a visitor sees a page of the shop, at exactly this address."""
-    await visitor.page.wait_for_url(lambda url: url.split("/", 3)[3] == path.lstrip("/"))
+
+    def there(url: str) -> bool:
+        return url.split("/", 3)[3] == path.lstrip("/")
+
+    await visitor.page.wait_for_url(there)
     await expect(visitor.page.get_by_text("You are inside the shop")).to_be_visible()
+    # A splash page in place had the address already.
+    await visitor.page.wait_for_url(there, timeout=5_000)
 
 
 async def waits_at(visitor: Visitor, position: int) -> None:
@@ -166,9 +177,9 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-def _guarded(shop: str) -> bool:
-    with urlopen(Request(shop, headers={"Accept": "text/html"}), timeout=5) as page:
-        return b"open to everybody" not in page.read()
+def _lets_through(shop: str, sign: str) -> bool:
+    with urlopen(Request(shop, headers={"Accept": "text/html", SIGN: sign}), timeout=5) as page:
+        return b"open to everybody" in page.read()
 
 
 def _until_served(url: str) -> None:

@@ -10,7 +10,7 @@ from waitroom.demo import create_demo
 from waitroom.demo.app import create_shop
 from waitroom.errors import ConfigError
 
-from .conftest import EDGE_TOKEN, KEYS, Site
+from .helpers import EDGE_TOKEN, KEYS, Site
 
 Opens = Callable[..., Awaitable[Site]]
 PAGES = ["/", "/tickets", "/tickets?day=2", "/buy", "/buy?day=3&kind=boat"]

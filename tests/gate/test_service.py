@@ -3,31 +3,30 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from waitroom import clock
-from waitroom.gate import inline
+from waitroom.gate import kept
 from waitroom.gate import service as service_module
 from waitroom.gate.renewals import BATCH_MAX, Renewals
 
-from .conftest import PAGE, Site, eventually
+from .helpers import PAGE, Site, eventually
 
 Opens = Callable[..., Awaitable[Site]]
 FAULTS = ["500", "garbage", "empty", "unauthorized", "long", "hang"]
 
 
+@pytest.fixture(params=["asgi", "wsgi"])
+def shell(request: pytest.FixtureRequest) -> str:
+    """Let each test run with both."""
+    return str(request.param)
+
+
 @pytest.fixture(autouse=True)
 def _short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_module, "TIME_LIMIT_S", 0.2)
-    monkeypatch.setattr(inline, "TIME_LIMIT_S", 0.2)
-
-
-async def _told(site: Site, **changes: Any) -> None:
-    site.service.rooms = [site.service.rooms[0] | changes]
-    seen = len(site.service.etags)
-    await eventually(lambda: len(site.service.etags) >= seen + 2)
+    monkeypatch.setattr(kept, "TIME_LIMIT_S", 0.2)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -44,10 +43,52 @@ async def test_a_faulty_service_holds_new_visitors_and_keeps_their_arrival(
     assert "You keep your place" in answer.text
     ticket = answer.cookies()["waitroom_ticket_shop"]
     assert clock.now_us() - site.tokens.read_ticket(ticket, "shop").place < 5_000_000
+    # The very ticket that the service was shown: a lost answer leaves no second place.
+    assert [asked["ticket"] for asked in site.service.asked("enter")] == [ticket]
     again = await site.get(Cookie=f"waitroom_ticket_shop={ticket}")
     assert again.status == 503
     assert again.cookies() == {}
     assert site.origin.reached == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_visitor_whose_answer_was_lost_comes_back_as_the_same_visitor(
+    open_site: Opens, quick: None, fault: str
+) -> None:
+    site = await open_site()
+    site.service.fault, site.service.faulty = fault, ("enter",)
+    first = await site.get()
+    ticket = first.cookies()["waitroom_ticket_shop"]
+    site.service.fault = ""
+    site.service.entered = {"status": "waiting", "ticket": ticket}
+    answer = first
+    async with asyncio.timeout(5):
+        while answer.status == 503:
+            answer = await site.get(Cookie=f"waitroom_ticket_shop={ticket}")
+    assert (answer.status, answer.cookies()) == (302, {})
+    # Whatever the service noted at the first question, it is one visitor with one place.
+    assert {asked["ticket"] for asked in site.service.asked("enter")} == {ticket}
+    assert len(site.service.asked("enter")) >= 2
+    assert site.origin.reached == []
+
+
+async def test_a_closed_room_gives_no_ticket_when_the_answer_is_lost(site: Site) -> None:
+    await site.tell(closed=True)
+    site.service.faulty, site.service.fault = ("enter",), "500"
+    lapsed = site.seat(-60)
+    answer = await site.get(Cookie=f"waitroom_pass_shop={lapsed}")
+    assert (answer.status, answer.cookies()) == (503, {})
+    assert "You keep your place" not in answer.text
+    assert len(site.service.asked("enter")) == 1
+
+
+async def test_a_service_that_names_no_ticket_leaves_the_visitor_the_one_it_was_shown(
+    site: Site,
+) -> None:
+    site.service.entered = {"status": "waiting"}
+    answer = await site.get()
+    (asked,) = site.service.asked("enter")
+    assert answer.cookies() == {"waitroom_ticket_shop": asked["ticket"]}
 
 
 async def test_only_the_first_visitor_waits_for_a_silent_service(open_site: Opens) -> None:
@@ -97,18 +138,23 @@ async def test_a_restarted_service_is_found_again(site: Site) -> None:
 
 
 async def test_a_room_may_open_while_the_service_is_away(site: Site) -> None:
-    await _told(site, when_unavailable={"action": "open", "open_limit_s": 600})
+    await site.tell(when_unavailable={"action": "open", "open_limit_s": 600})
     site.service.fault = "500"
     answer = await site.get()
     assert (answer.status, answer.text) == (200, "the site")
-    assert answer.cookies() == {}
+    # It was shown to the service, which may have noted it before it failed.
+    (asked,) = site.service.asked("enter")
+    assert answer.cookies() == {"waitroom_ticket_shop": asked["ticket"]}
     assert site.origin.header("waitroom-gate") == []
+    assert len(site.origin.header("waitroom-origin")) == 1
+    # Now that the service is known to be away nothing is asked, so there is nothing to keep.
+    assert (await site.get()).cookies() == {}
 
 
 async def test_an_open_room_is_held_once_its_limit_is_over(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await _told(site, when_unavailable={"action": "open", "open_limit_s": 60})
+    await site.tell(when_unavailable={"action": "open", "open_limit_s": 60})
     site.service.fault = "500"
     assert (await site.get()).status == 200
     real = clock.now_ms
@@ -123,7 +169,7 @@ async def test_an_open_room_is_held_once_its_limit_is_over(
 async def test_a_service_that_flickers_does_not_start_the_limit_anew(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await _told(site, when_unavailable={"action": "open", "open_limit_s": 8})
+    await site.tell(when_unavailable={"action": "open", "open_limit_s": 8})
     site.service.faulty = ("enter",)
     site.service.fault = "500"
     assert (await site.get()).status == 200
@@ -166,7 +212,7 @@ async def test_an_enter_answer_that_would_break_a_cookie_is_not_used(site: Site)
 
 
 async def test_a_splash_page_that_cannot_be_fetched_is_a_calm_page(site: Site) -> None:
-    await _told(site, queueing=True, delivery="inline")
+    await site.tell(queueing=True, delivery="inline")
     site.service.faulty = ("page",)
     for fault in ("500", "hang"):
         site.service.fault = fault
@@ -215,7 +261,7 @@ async def test_no_token_is_logged(site: Site, caplog: pytest.LogCaptureFixture) 
 
 async def test_visitors_cookies_stay_apart_on_the_way_to_the_service(site: Site) -> None:
     for name in ("one", "two"):
-        await site.ask("GET", "/__waitroom/shop", headers=PAGE | {"Cookie": f"who={name}"})
+        await site.ask("GET", "/__waitroom/shop/status", headers=PAGE | {"Cookie": f"who={name}"})
     seen = [request.headers["Cookie"] for request in site.service.pages]
     assert seen == ["who=one", "who=two"]
 

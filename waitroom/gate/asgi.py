@@ -2,36 +2,20 @@
 
     app = GateMiddleware(app, service_url="http://127.0.0.1:8000", edge_token=…, secret_keys=…)
 
-A visitor with a pass costs one signature check, no call. Requests below ``/__waitroom/`` go to
-the service. The origin sees no request that was held.
+Requests below ``/__waitroom/`` go to the service, WebSockets too. The origin sees no request
+that was held. A room whose route names a host guards that host alone, so an app that answers to
+any name wants a room for the host ``*``.
 """
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 
-from waitroom import clock
-from waitroom.errors import ServiceError
-from waitroom.gate.decide import (
-    Decision,
-    Enter,
-    Forward,
-    Hold,
-    Refuse,
-    Splash,
-    ToService,
-    away,
-    decide,
-    entered,
-)
-from waitroom.gate.inline import InlinePages
-from waitroom.gate.proxy import proxy_http
-from waitroom.gate.replies import (
-    Reply,
-    hold_reply,
-    refuse_reply,
-    splash_reply,
-)
-from waitroom.gate.rooms import EdgeRoom
+from waitroom.gate.decide import ToService
+from waitroom.gate.gate import Gate, Onward
+from waitroom.gate.origin import EDGE_NAMES
+from waitroom.gate.proxy import BODY_MAX, Upstream, ask
+from waitroom.gate.replies import Reply
 from waitroom.gate.scopes import (
     App,
     Message,
@@ -39,18 +23,16 @@ from waitroom.gate.scopes import (
     Scope,
     Send,
     forwarded,
-    is_secure,
+    header_pairs,
+    read_body,
     send_reply,
     visit_from,
     with_headers,
 )
-from waitroom.gate.service import Service
 from waitroom.gate.sockets import proxy_websocket
 from waitroom.gate.visit import Visit
-from waitroom.identity import pass_cookie, pass_cookie_name, ticket_cookie
-from waitroom.tokens import Ticket, Tokens
 
-_Cookies = list[tuple[str, str]]
+_DROPPED = frozenset(name.encode() for name in EDGE_NAMES)
 
 
 class GateMiddleware:
@@ -67,9 +49,7 @@ class GateMiddleware:
         self, app: App, *, service_url: str, edge_token: str, secret_keys: Sequence[str]
     ) -> None:
         self._app = app
-        self._tokens = Tokens(secret_keys)
-        self._service = Service(service_url, edge_token)
-        self._pages = InlinePages(self._service)
+        self._gate = Gate(service_url=service_url, edge_token=edge_token, secret_keys=secret_keys)
         self._started = False
         self._starting: asyncio.Lock | None = None
 
@@ -84,108 +64,34 @@ class GateMiddleware:
         # Some servers know no lifespan; then the first request starts what runs beside.
         await self._start()
         visit = visit_from(scope)
-        decision = decide(visit, self._service.known(), self._tokens)
-        cookies: _Cookies = []
-        if isinstance(decision, Enter):
-            decision, cookies = await self._enter(decision, visit, is_secure(scope))
-        await self._carry_out(decision, cookies, visit, scope, receive, send)
+        outcome = await self._gate.outcome(visit)
+        if isinstance(outcome, Onward):
+            onward = forwarded(scope, outcome.page, outcome.headers, _DROPPED)
+            await self._app(onward, receive, with_headers(send, outcome.cookies))
+        elif isinstance(outcome, Reply):
+            await send_reply(scope, receive, send, outcome)
+        elif visit.websocket:
+            await proxy_websocket(self._gate.service, visit, outcome.page, scope, receive, send)
+        else:
+            await self._proxy(outcome, visit, scope, receive, send)
 
     async def drain(self) -> None:
         """End the WebSockets of waiting visitors, so that the server can stop at once.
 
         To be called when the order to stop has come, before the server waits for open requests.
         """
-        await self._service.drain()
+        await self._gate.service.drain()
 
-    async def _carry_out(
-        self,
-        decision: Decision,
-        cookies: _Cookies,
-        visit: Visit,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
+    async def _proxy(
+        self, asked: ToService, visit: Visit, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        if isinstance(decision, Forward):
-            cookies += self._renew(decision, visit, is_secure(scope))
-            passed = decision.room if decision.reason == "pass" else None
-            onward = forwarded(scope, decision.page, passed)
-            await self._app(onward, receive, with_headers(send, cookies))
-        elif isinstance(decision, ToService):
-            relay = proxy_websocket if visit.websocket else proxy_http
-            await relay(self._service, visit, decision.page, scope, receive, send)
-        else:
-            reply = await self._reply(decision, cookies, visit, is_secure(scope))
-            await send_reply(scope, receive, send, reply)
-
-    async def _reply(
-        self, decision: Decision, cookies: _Cookies, visit: Visit, secure: bool
-    ) -> Reply:
-        if isinstance(decision, Splash | Hold) and decision.issue_ticket and decision.room:
-            cookies = [*cookies, self._new_ticket(decision.room, secure)]
-        if isinstance(decision, Splash):
-            reply = await self._splash(decision, visit)
-        elif isinstance(decision, Hold):
-            reply = hold_reply(decision, has_ticket=decision.room is not None)
-        else:
-            assert isinstance(decision, Refuse)
-            reply = refuse_reply(decision)
-        return Reply(reply.status, (*reply.headers, *cookies), reply.body)
-
-    async def _splash(self, splash: Splash, visit: Visit) -> Reply:
-        room = self._room(splash.room)
-        if splash.answer != "inline":
-            return splash_reply(splash, room)
-        try:
-            return await self._pages.reply(splash, room, visit.headers.get("accept-language", ""))
-        except ServiceError:
-            return hold_reply(Hold(room.name, "redirect", False), has_ticket=not splash.closed)
-
-    async def _enter(
-        self, asked: Enter, visit: Visit, secure: bool
-    ) -> tuple[Forward | Splash | Hold, _Cookies]:
-        room = self._room(asked.room)
-        try:
-            answer = await self._service.enter(asked.room, asked.ticket, asked.lapsed)
-        except ServiceError:
-            since_ms = self._service.known().away_since_ms
-            held = asked.ticket is not None
-            since_ms = visit.now_ms if since_ms is None else since_ms
-            return away(room, visit, asked.page, since_ms, ticket=held), []
-        cookies = []
-        if answer.status == "admitted":
-            # A ticket is given up at the door, as in the service's own `go`.
-            if asked.ticket is not None:
-                cookies.append(_set(ticket_cookie(room.name, "", secure=secure)))
-        elif answer.ticket is not None and answer.ticket != asked.ticket:
-            cookies.append(_set(ticket_cookie(room.name, answer.ticket, secure=secure)))
-        if answer.status == "admitted" and answer.granted is not None:
-            left_ms = (answer.deadline_ms or 0) - visit.now_ms
-            cookies.append(_pass(room, answer.granted, left_ms, secure))
-        return entered(asked, answer.status), cookies
-
-    def _renew(self, decision: Forward, visit: Visit, secure: bool) -> _Cookies:
-        if not decision.token or decision.room is None:
-            return []
-        room = self._room(decision.room)
-        if decision.renew:
-            forget_ms = decision.deadline_ms + room.session_duration_s * 1000
-            self._service.renewals.ask(room.name, decision.token, forget_ms)
-        if decision.token in visit.cookies(pass_cookie_name(room.name)):
-            return []
-        left_ms = decision.deadline_ms - visit.now_ms
-        return [_pass(room, decision.token, left_ms, secure)]
-
-    def _new_ticket(self, room: str, secure: bool) -> tuple[str, str]:
-        ticket = Ticket(room, clock.new_visitor(), clock.now_us())
-        token = self._tokens.sign_ticket(ticket)
-        return _set(ticket_cookie(room, token, secure=secure))
-
-    def _room(self, name: str) -> EdgeRoom:
-        rooms = self._service.known().rooms
-        found = rooms.get(name) if rooms is not None else None
-        # Deleted while this request was on its way.
-        return found if found is not None else EdgeRoom(name=name)
+        body = await read_body(receive, BODY_MAX)
+        answer = await ask(self._gate.service, visit, asked.page, header_pairs(scope), body)
+        if isinstance(answer, Reply):
+            return await send_reply(scope, receive, send, answer)
+        async with aclosing(answer):
+            await _stream(answer, send)
+        return None
 
     async def _start(self) -> None:
         if self._started:
@@ -194,7 +100,7 @@ class GateMiddleware:
             self._starting = asyncio.Lock()
         async with self._starting:
             if not self._started:
-                await self._service.start()
+                await self._gate.start()
                 self._started = True
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -226,7 +132,15 @@ class GateMiddleware:
     async def _stop(self) -> None:
         if self._started:
             self._started = False
-            await self._service.stop()
+            await self._gate.stop()
+
+
+async def _stream(answer: Upstream, send: Send) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    while chunk := await answer.read():
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _bare_lifespan(heard: list[Message], receive: Receive, send: Send) -> None:
@@ -235,14 +149,3 @@ async def _bare_lifespan(heard: list[Message], receive: Receive, send: Send) -> 
         await send({"type": "lifespan.startup.complete"})
         message = await receive()
     await send({"type": "lifespan.shutdown.complete"})
-
-
-def _set(value: str) -> tuple[str, str]:
-    return "set-cookie", value
-
-
-def _pass(room: EdgeRoom, token: str, left_ms: int, secure: bool) -> tuple[str, str]:
-    duration_s = room.session_duration_s
-    return _set(
-        pass_cookie(room.name, token, left_ms=left_ms, session_duration_s=duration_s, secure=secure)
-    )

@@ -2,7 +2,8 @@
 
 Two forms of a path come out. ``page`` is what the origin gets and what a visitor comes back to:
 as received, unless dot segments or leading double slashes stood in it. ``match`` is what rooms
-are compared with: decoded, in lower case, without empty segments and without ``;params``. Case
+are compared with: decoded, in lower case, without empty segments, without ``;params`` and without
+dots and spaces at the end of a name. Case
 is ignored on purpose, whatever the origin does: ``/Shop`` must not walk past ``/shop``.
 """
 
@@ -60,12 +61,16 @@ def canonical_path(raw: str) -> Path:
         if last_is_dot and semicolon:
             # "/x/..;/shop" is /shop to some servers and below /x to others.
             raise PathError("dot segments with parameters have no clear meaning")
+        if name and not name.strip(" .") and "." in name and not last_is_dot:
+            # To Windows "...", ".. " and the like are dot segments, to others they are names.
+            raise PathError("dot segments with further dots or spaces have no clear meaning")
         dots = dots or last_is_dot
         if name == "..":
             kept, names = kept[:-1], names[:-1]
         elif name != ".":
             kept.append(segment)
-            names.append(name)
+            # "/shop." and "/shop%20" are "/shop" to Windows.
+            names.append(name.rstrip(" ."))
     page = printable(raw)
     if dots or raw.startswith("//"):
         slash = "/" if kept and (raw.endswith("/") or last_is_dot) else ""

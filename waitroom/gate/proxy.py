@@ -2,21 +2,20 @@
 
 Cookies and the Host header pass unchanged; headers that belong to one connection do not.
 ``X-Forwarded-*`` are set anew: what a visitor claims about itself does not count. A gate behind
-another proxy takes address and scheme from the server's scope (such as Hypercorn's
+another proxy takes address and scheme from the server (such as Hypercorn's
 ``ProxyFixMiddleware``).
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import aiohttp
 from yarl import URL
 
-from waitroom.gate.decide import Hold
-from waitroom.gate.replies import hold_reply, json_reply
-from waitroom.gate.scopes import Receive, Scope, Send, send_reply
+from waitroom.gate.origin import EDGE_NAMES
+from waitroom.gate.replies import Reply, away_reply, json_reply
 from waitroom.gate.service import TIME_LIMIT_S, Service, UnreachableError
-from waitroom.gate.visit import Visit
+from waitroom.gate.visit import Visit, plain_name
 
 #: Longest request body handed on, bytes; visitors send a few hundred.
 BODY_MAX = 64 * 1024
@@ -26,51 +25,92 @@ HOP_BY_HOP = frozenset(
     "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
     "transfer-encoding upgrade".split()
 )
-_NOT_SENT = HOP_BY_HOP | frozenset(
-    "content-length expect forwarded waitroom-gate waitroom_gate x-forwarded-for "
-    "x-forwarded-host x-forwarded-port x-forwarded-prefix x-forwarded-proto x-forwarded-server "
-    "x-real-ip".split()
+#: What no request takes to the service, named as ``plain_name`` does.
+NOT_SENT = (
+    HOP_BY_HOP
+    | EDGE_NAMES
+    | frozenset(
+        "content-length expect forwarded x-forwarded-for x-forwarded-host x-forwarded-port "
+        "x-forwarded-prefix x-forwarded-proto x-forwarded-server x-real-ip".split()
+    )
 )
-# Our own server sets these two.
-_NOT_RETURNED = HOP_BY_HOP | {"date", "server"}
+#: What no answer brings back; our own server sets the last two.
+NOT_RETURNED = HOP_BY_HOP | {"date", "server"}
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
-async def proxy_http(
-    service: Service, visit: Visit, page: str, scope: Scope, receive: Receive, send: Send
-) -> None:
-    """Hand one request to the service and stream the answer back.
+class Upstream:
+    """An answer of the service on its way to a visitor, to be closed in any case.
+
+    Attributes:
+        status: HTTP status.
+        headers: What the visitor gets of them; names in lower case.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers = [
+            (name.decode("latin-1").lower(), value.decode("latin-1"))
+            for name, value in response.raw_headers
+            if name.decode("latin-1").lower() not in NOT_RETURNED
+        ]
+
+    async def read(self) -> bytes:
+        """Return the next piece of the body; empty at its end.
+
+        Raises:
+            ServiceError: If the connection was lost or nothing came in time. The visitor's
+                connection is to be cut then, so that half an answer does not pass for a whole.
+        """
+        try:
+            async with asyncio.timeout(TIME_LIMIT_S):
+                return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError, TimeoutError) as e:
+            raise UnreachableError(f"{type(e).__name__} in the middle of an answer") from e
+
+    async def aclose(self) -> None:
+        """Give the connection back, or cut it if the answer was not read to its end."""
+        self._response.close()
+
+
+async def ask(
+    service: Service,
+    visit: Visit,
+    page: str,
+    headers: Iterable[tuple[str, str]],
+    body: bytes | None,
+) -> Upstream | Reply:
+    """Hand one request to the service.
 
     Args:
         service: The service.
         visit: What the request shows.
         page: The canonical path, below ``/__waitroom/``.
-        scope: The HTTP scope.
-        receive: The server's.
-        send: The server's.
+        headers: The request's own.
+        body: Its body; None if it is longer than ``BODY_MAX``, or incomplete.
+
+    Returns:
+        The service's answer, to be read and closed; or an answer in its place.
     """
-    body = await _read_body(receive)
     if body is None:
-        reply = json_reply(413, "too_large", f"A body may have at most {BODY_MAX} bytes.")
-        return await send_reply(scope, receive, send, reply)
+        return json_reply(413, "too_large", f"A body may have at most {BODY_MAX} bytes.")
     if not service.reachable:
-        return await _away(visit, scope, receive, send)
+        return away_reply(visit)
     try:
         async with asyncio.timeout(TIME_LIMIT_S):
             response = await service.http.request(
                 visit.method,
                 service_url(service, visit, page),
-                headers=headers_for(scope, visit, _NOT_SENT),
+                headers=headers_for(headers, visit, NOT_SENT),
                 data=body or None,
                 allow_redirects=False,
                 skip_auto_headers=_AUTOMATIC,
             )
     except (aiohttp.ClientError, OSError, TimeoutError) as e:
         service.failed(UnreachableError(type(e).__name__))
-        return await _away(visit, scope, receive, send)
-    async with response:
-        await _stream(response, send)
-    return None
+        return away_reply(visit)
+    return Upstream(response)
 
 
 def service_url(service: Service, visit: Visit, page: str) -> URL:
@@ -79,51 +119,21 @@ def service_url(service: Service, visit: Visit, page: str) -> URL:
     return URL(f"{service.url}{page}{query}", encoded=True)
 
 
-def headers_for(scope: Scope, visit: Visit, without: Iterable[str]) -> list[tuple[str, str]]:
+def headers_for(
+    headers: Iterable[tuple[str, str]], visit: Visit, without: Collection[str]
+) -> list[tuple[str, str]]:
     """Return the headers that the service gets.
 
     Args:
-        scope: The HTTP or WebSocket scope.
+        headers: The request's own.
         visit: What the request shows.
-        without: Names that are not handed on, in lower case.
+        without: Names that are not handed on, as ``plain_name`` writes them.
     """
     named = {name.strip().lower() for name in visit.headers.get("connection", "").split(",")}
     dropped = {*without, *named} - {"host", "cookie"}
-    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    scheme = "https" if scope.get("scheme") in ("https", "wss") else "http"
     return [
-        *((name, value) for name, value in pairs if name.lower() not in dropped),
+        *((name, value) for name, value in headers if plain_name(name) not in dropped),
         ("X-Forwarded-For", visit.address),
-        ("X-Forwarded-Proto", scheme),
+        ("X-Forwarded-Proto", "https" if visit.secure else "http"),
         ("X-Forwarded-Host", visit.host),
     ]
-
-
-async def _read_body(receive: Receive) -> bytes | None:
-    body = bytearray()
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if len(body) > BODY_MAX or message["type"] == "http.disconnect":
-            return None
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-async def _stream(response: aiohttp.ClientResponse, send: Send) -> None:
-    headers = [
-        (name.lower(), value)
-        for name, value in response.raw_headers
-        if name.decode("latin-1").lower() not in _NOT_RETURNED
-    ]
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    # A connection lost in the middle is raised: the server then cuts the visitor's connection
-    # too, so that half an answer does not pass for a whole one.
-    async for chunk in response.content.iter_any():
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _away(visit: Visit, scope: Scope, receive: Receive, send: Send) -> None:
-    answer = Hold(None, "redirect" if visit.is_page() else "json", issue_ticket=False)
-    await send_reply(scope, receive, send, hold_reply(answer, has_ticket=True))

@@ -5,6 +5,7 @@ many. Until its answer is there the old pass counts; afterwards whoever shows th
 taken to hold the new one, and gets its cookie with that answer.
 """
 
+import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 
@@ -15,9 +16,10 @@ REMEMBERED_MAX = 1_000_000
 
 
 class Renewals:
-    """The passes of one gate on their way to a longer life."""
+    """The passes of one gate on their way to a longer life; any thread may ask."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._queue: deque[tuple[str, str]] = deque()
         # Pass -> when it can be forgotten, ms. One pass is asked for once.
         self._asked: dict[str, int] = {}
@@ -36,17 +38,22 @@ class Renewals:
             token: The pass.
             forget_ms: From when on nobody can have a use for the answer, ms since the epoch.
         """
-        if token not in self._asked and len(self._asked) < REMEMBERED_MAX:
-            self._asked[token] = forget_ms
-            self._queue.append((room, token))
+        if token in self._asked:
+            return
+        with self._lock:
+            if token not in self._asked and len(self._asked) < REMEMBERED_MAX:
+                self._asked[token] = forget_ms
+                self._queue.append((room, token))
 
     def take(self) -> list[tuple[str, str]]:
         """Take the next batch: room and pass, oldest first, at most ``BATCH_MAX``."""
-        return [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
+        with self._lock:
+            return [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]
 
     def put_back(self, batch: Sequence[tuple[str, str]]) -> None:
         """Put a batch back to the front: nothing is known of its outcome."""
-        self._queue.extendleft(reversed(batch))
+        with self._lock:
+            self._queue.extendleft(reversed(batch))
 
     def settle(self, batch: Sequence[tuple[str, str]], passes: Sequence[str | None]) -> None:
         """Note the service's answer.
@@ -55,15 +62,20 @@ class Renewals:
             batch: What was asked.
             passes: The new pass of each, or None where the seat is gone.
         """
-        for (_, old), new in zip(batch, passes, strict=True):
-            if new == old:
-                # Brought back after a loss, not extended: it has to be asked for again.
-                self._asked.pop(old, None)
-            elif new is not None:
-                self._renewed[old] = new
+        with self._lock:
+            for (_, old), new in zip(batch, passes, strict=True):
+                if new == old:
+                    # Brought back after a loss, not extended: it has to be asked for again.
+                    self._asked.pop(old, None)
+                elif new is not None:
+                    self._renewed[old] = new
 
     def forget(self, now_ms: int) -> None:
         """Drop what has run out."""
+        with self._lock:
+            self._forget(now_ms)
+
+    def _forget(self, now_ms: int) -> None:
         # Asked for first, run out first, or soon after: the rest need not be looked at.
         while self._asked:
             token, at = next(iter(self._asked.items()))

@@ -1,10 +1,11 @@
 """What the gate answers by itself, as plain data that any server interface can send.
 
-Nothing here may be stored by a cache: each answer is meant for one visitor at one moment.
+What is made here may not be stored by a cache: it is meant for one visitor at one moment.
 """
 
 import base64
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -12,6 +13,7 @@ import orjson
 
 from waitroom.gate.decide import Hold, Refuse, Splash
 from waitroom.gate.rooms import EdgeRoom
+from waitroom.gate.visit import Visit
 
 #: After how many seconds a held request may be sent again.
 RETRY_AFTER_S = 5
@@ -93,6 +95,32 @@ def hold_reply(hold: Hold, *, has_ticket: bool) -> Reply:
         ("content-security-policy", _AWAY_CSP),
     )
     return Reply(503, headers, body)
+
+
+def away_reply(visit: Visit) -> Reply:
+    """Return the answer to a visitor below ``/__waitroom/`` while the service is away."""
+    hold = Hold(None, "redirect" if visit.is_page() else "json", issue_ticket=False)
+    return hold_reply(hold, has_ticket=True)
+
+
+def own_headers(reply: Reply) -> list[tuple[str, str]]:
+    """Return an answer's headers, complete but for those of the connection."""
+    # A 304 has no body, and its length would be taken for that of the page.
+    length = [] if reply.status == 304 else [("content-length", str(len(reply.body)))]
+    return [*reply.headers, *length]
+
+
+def privately(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the headers of an origin's answer so that no shared cache keeps it.
+
+    A cache that stores an answer with a cookie would hand one visitor's pass to everybody.
+    """
+    pairs = list(headers)
+    told = [value.lower() for name, value in pairs if name.lower() == "cache-control"]
+    if any("no-store" in value or "private" in value for value in told):
+        return pairs
+    kept = [pair for pair in pairs if pair[0].lower() != "cache-control"]
+    return [*kept, ("cache-control", "private, no-cache")]
 
 
 def refuse_reply(refused: Refuse) -> Reply:

@@ -10,9 +10,13 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from waitroom.gate.languages import DEFAULT as DEFAULT_LANGUAGE
 from waitroom.gate.paths import Path, prefix
 from waitroom.gate.visit import Visit
 from waitroom.room.settings import ROOM_NAME, Bypass, Route, Unavailable
+
+#: Goes into a header, so nothing that could end one.
+Language = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,35}$")]
 
 
 class EdgeRoom(BaseModel):
@@ -47,6 +51,8 @@ class EdgeRooms(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     rooms: tuple[EdgeRoom, ...]
+    #: Languages of the splash page.
+    languages: tuple[Language, ...] = (DEFAULT_LANGUAGE,)
 
 
 class Rooms:

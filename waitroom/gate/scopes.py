@@ -1,11 +1,11 @@
 """Between ASGI's scopes and what the gate works with."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import quote, unquote
 
 from waitroom import clock
-from waitroom.gate.replies import Reply
+from waitroom.gate.replies import Reply, own_headers, privately
 from waitroom.gate.visit import Visit, merge_headers
 
 Scope = MutableMapping[str, Any]
@@ -14,11 +14,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 #: Frameworks name these types each in its own way.
 App = Callable[[Any, Any, Any], Awaitable[None]]
-
-#: Tells the origin which room's gate was passed. Nobody else may say so.
-GATE_HEADER = b"waitroom-gate"
-# Servers that turn headers into CGI names make these two the same.
-_GATE_HEADERS = frozenset({b"waitroom-gate", b"waitroom_gate"})
 
 
 def visit_from(scope: Scope) -> Visit:
@@ -35,32 +30,52 @@ def visit_from(scope: Scope) -> Visit:
         address=(scope.get("client") or ("",))[0],
         now_ms=clock.now_ms(),
         websocket=scope["type"] == "websocket",
+        secure=scope.get("scheme") in ("https", "wss"),
     )
 
 
-def forwarded(scope: Scope, page: str, passed: str | None) -> Scope:
-    """Return the scope that the origin gets: the page that was judged, and our header.
+def header_pairs(scope: Scope) -> list[tuple[str, str]]:
+    """Return a request's headers as they came."""
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+
+
+async def read_body(receive: Receive, limit: int) -> bytes | None:
+    """Return the request's body; None if it is longer than ``limit`` bytes or incomplete."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > limit or message["type"] == "http.disconnect":
+            return None
+        if not message.get("more_body", False):
+            return bytes(body)
+
+
+def plain_bytes(header: bytes) -> bytes:
+    """Return what ``plain_name`` returns, without decoding each header of each request."""
+    return header.lower().replace(b"_", b"-")
+
+
+def forwarded(
+    scope: Scope, page: str, headers: Iterable[tuple[str, str]], dropped: Collection[bytes]
+) -> Scope:
+    """Return the scope that the origin gets: the page that was judged, and our headers.
 
     Args:
         scope: As received; left as it is.
         page: The canonical page.
-        passed: The room whose gate was passed; None if none stood in the way.
+        headers: What the edge says.
+        dropped: Headers that a visitor may not send, named as ``plain_bytes`` does.
     """
-    headers = [pair for pair in scope["headers"] if pair[0].lower() not in _GATE_HEADERS]
-    if passed is not None:
-        headers.append((GATE_HEADER, passed.encode()))
-    changed: dict[str, Any] = {"headers": headers}
+    kept = [pair for pair in scope["headers"] if plain_bytes(pair[0]) not in dropped]
+    ours = [(name.encode(), value.encode()) for name, value in headers]
+    changed: dict[str, Any] = {"headers": [*kept, *ours]}
     raw = scope.get("raw_path")
     if raw and raw.partition(b"?")[0] != page.encode():
         changed |= {"raw_path": page.encode(), "path": unquote(page)}
     elif not raw and quote(scope["path"]) != page:
         changed["path"] = unquote(page)
     return {**scope, **changed}
-
-
-def is_secure(scope: Scope) -> bool:
-    """Say whether the visitor's connection is encrypted."""
-    return scope.get("scheme") in ("https", "wss")
 
 
 def with_headers(send: Send, extra: list[tuple[str, str]]) -> Send:
@@ -75,8 +90,10 @@ def with_headers(send: Send, extra: list[tuple[str, str]]) -> Send:
 
     async def wrapped(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.accept"):
-            headers = _private(list(message.get("headers", [])))
-            headers += [(name.encode(), value.encode()) for name, value in extra]
+            pairs = message.get("headers", [])
+            origins = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in pairs]
+            told = [*privately(origins), *extra]
+            headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in told]
             message = {**message, "headers": headers}
         await send(message)
 
@@ -89,20 +106,13 @@ async def send_reply(scope: Scope, receive: Receive, send: Send, reply: Reply) -
     if scope["type"] == "websocket":
         await receive()
         if "websocket.http.response" not in (scope.get("extensions") or {}):
-            await send({"type": "websocket.close", "code": 4403, "reason": "queued"})
+            await send({"type": "websocket.close", "code": 4403, "reason": "refused"})
             return
         prefix = "websocket."
-    headers = [(name.encode(), value.encode("latin-1", "replace")) for name, value in reply.headers]
-    headers.append((b"content-length", str(len(reply.body)).encode()))
+    headers = [
+        (name.encode(), value.encode("latin-1", "replace")) for name, value in own_headers(reply)
+    ]
     start = {"type": f"{prefix}http.response.start", "status": reply.status, "headers": headers}
     await send(start)
-    await send({"type": f"{prefix}http.response.body", "body": reply.body})
-
-
-def _private(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    # A cache that stores an answer with a cookie would hand one visitor's pass to everybody.
-    stored = [value.lower() for name, value in headers if name.lower() == b"cache-control"]
-    if any(b"no-store" in value or b"private" in value for value in stored):
-        return headers
-    kept = [pair for pair in headers if pair[0].lower() != b"cache-control"]
-    return [*kept, (b"cache-control", b"private, no-cache")]
+    body = b"" if scope.get("method") == "HEAD" else reply.body
+    await send({"type": f"{prefix}http.response.body", "body": body})

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from waitroom import clock
 from waitroom.errors import ServiceError
 from waitroom.gate.decide import Known
+from waitroom.gate.languages import DEFAULT
 from waitroom.gate.renewals import Renewals
 from waitroom.gate.rooms import EdgeRooms, Rooms
 
@@ -83,6 +84,8 @@ class Service:
         self._bearer = f"Bearer {edge_token}"
         self._rooms: Rooms | None = None
         self._pulled: Rooms | None = None
+        #: Languages of the splash page.
+        self.languages: tuple[str, ...] = (DEFAULT,)
         self._etag = ""
         self._away_since_ms: int | None = None
         self._last_away = (0, -RELAPSE_MS)
@@ -196,8 +199,9 @@ class Service:
         try:
             status, body, etag = await self._call("GET", "rooms", etag=self._etag)
             if status == 200:
-                self._pulled = Rooms(EdgeRooms.model_validate_json(body).rooms)
-                self._etag = etag
+                told = EdgeRooms.model_validate_json(body)
+                self._pulled, self._etag = Rooms(told.rooms), etag
+                self.languages = told.languages
             elif status != 304 or self._pulled is None:
                 raise ServiceError(f"rooms answered {status}")
         except (ServiceError, ValidationError) as e:

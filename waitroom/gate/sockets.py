@@ -5,9 +5,9 @@ from contextlib import suppress
 
 import aiohttp
 
-from waitroom.gate.proxy import HOP_BY_HOP, headers_for, service_url
+from waitroom.gate.proxy import NOT_SENT, headers_for, service_url
 from waitroom.gate.replies import json_reply
-from waitroom.gate.scopes import Receive, Scope, Send, send_reply
+from waitroom.gate.scopes import Receive, Scope, Send, header_pairs, send_reply
 from waitroom.gate.service import TIME_LIMIT_S, Service, UnreachableError
 from waitroom.gate.visit import Visit
 
@@ -15,10 +15,9 @@ from waitroom.gate.visit import Visit
 MESSAGE_MAX = 64 * 1024
 #: "Come back": the service went away or restarts (RFC 6455, 7.4.1).
 _GOING_AWAY = 1001
-_NOT_SENT = HOP_BY_HOP | frozenset(
-    "content-length forwarded sec-websocket-accept sec-websocket-extensions sec-websocket-key "
-    "sec-websocket-protocol sec-websocket-version waitroom-gate waitroom_gate x-forwarded-for "
-    "x-forwarded-host x-forwarded-proto x-real-ip".split()
+_NOT_SENT = NOT_SENT | frozenset(
+    "sec-websocket-accept sec-websocket-extensions sec-websocket-key sec-websocket-protocol "
+    "sec-websocket-version".split()
 )
 _Upstream = aiohttp.ClientWebSocketResponse[bool]
 
@@ -42,7 +41,7 @@ async def proxy_websocket(
         async with asyncio.timeout(TIME_LIMIT_S):
             upstream = await service.http.ws_connect(
                 service_url(service, visit, page),
-                headers=headers_for(scope, visit, _NOT_SENT),
+                headers=headers_for(header_pairs(scope), visit, _NOT_SENT),
                 protocols=scope.get("subprotocols") or (),
                 max_msg_size=MESSAGE_MAX,
                 timeout=aiohttp.ClientWSTimeout(ws_close=TIME_LIMIT_S),

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 MAX_COOKIES = 8
 _PAGE_DESTINATIONS = frozenset({"document", "frame", "iframe", "embed", "object"})
 _PAGE_METHODS = frozenset({"GET", "HEAD", "POST"})
-_QUALITY = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
+#: A weight in an ``Accept…`` header, in lower case (RFC 9110, 12.4.2).
+QUALITY = re.compile(r"q=(0(\.[0-9]{0,3})?|1(\.0{0,3})?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Visit:
         address: The visitor's IP address; empty if not known.
         now_ms: Milliseconds since the epoch.
         websocket: A WebSocket is to be opened.
+        secure: The visitor's connection is encrypted.
     """
 
     method: str
@@ -38,6 +40,7 @@ class Visit:
     address: str = ""
     now_ms: int = 0
     websocket: bool = False
+    secure: bool = False
 
     def cookies(self, name: str) -> list[str]:
         """Return the values of all cookies of a name, in the order sent.
@@ -73,6 +76,15 @@ class Visit:
         return html > 0 and html >= _wanted(accept, "application/json")
 
 
+def plain_name(header: str) -> str:
+    """Return a header's name in lower case, with ``-`` for ``_``.
+
+    Servers that turn headers into CGI names make both one, so a name that is only ours has to
+    be dropped in all of its spellings.
+    """
+    return header.lower().replace("_", "-")
+
+
 def merge_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     """Return the headers of a request as ``Visit.headers`` wants them."""
     merged: dict[str, str] = {}
@@ -87,6 +99,6 @@ def _wanted(accept: str, media_type: str) -> float:
     for part in accept.lower().split(","):
         name, *parameters = (piece.strip() for piece in part.split(";"))
         if name == media_type:
-            weights = [found[1] for text in parameters if (found := _QUALITY.fullmatch(text))]
+            weights = [found[1] for text in parameters if (found := QUALITY.fullmatch(text))]
             return float(weights[0]) if weights else 1.0
     return 0.0
