@@ -1,13 +1,13 @@
 // @ts-check
 /**
- * The page's first way to the server, enough by itself: take the place by HTTP, then ask for news
+ * The page's sure way to the server, enough by itself: take the place by HTTP, then ask for news
  * in one chain of requests, at the pace that the server names. While the socket brings the news,
  * asking slows down to an insurance against lost messages.
  */
+import { readAnswer } from "./answer.js";
 import { growing, jitter } from "./clock.js";
-import { readAnswer } from "./state.js";
 
-/** @typedef {import("./state.js").Answer} Answer */
+/** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./state.js").Message} Message */
 /** @typedef {ReturnType<typeof makeAsking>} Asking */
 
@@ -34,6 +34,8 @@ export function makeAsking({ room, clock, tell, isLive, heard, stopped }) {
   let life = 0;
   let running = false;
   let entered = false;
+  /** The first request is to come later; until then the edge's ticket is taken to be there. */
+  let planned = false;
   let asking = false;
   let failures = 0;
   let refusals = 0;
@@ -62,6 +64,7 @@ export function makeAsking({ room, clock, tell, isLive, heard, stopped }) {
   async function ask() {
     if (asking || !running) return;
     asking = true;
+    planned = false;
     const mine = life;
     let pauseMs = 0;
     try {
@@ -90,7 +93,8 @@ export function makeAsking({ room, clock, tell, isLive, heard, stopped }) {
     if (!answer) return failed(retryMs);
     failures = 0;
     if (entered) refusals = 0;
-    entered = true;
+    // A closed room gives newcomers no ticket: they ask for a place again until it opens.
+    entered ||= answer.status !== "closed";
     if (!isLive()) tell({ type: "connection", connection: "polling" });
     tell({ type: "answer", answer, nowMs: Date.now() });
     heard(answer);
@@ -119,12 +123,22 @@ export function makeAsking({ room, clock, tell, isLive, heard, stopped }) {
     return refusals === 1 ? Math.random() * 500 : growing(refusals);
   }
 
-  function start() {
+  /** @param {number} [afterMs] When, if `registered` is not called before; 0 = now. */
+  function start(afterMs = 0) {
     life += 1;
     running = true;
     entered = false;
     refusals = 0;
-    void ask();
+    planned = afterMs > 0;
+    if (planned) after(afterMs);
+    else void ask();
+  }
+
+  /** The socket was taken in, so the ticket counts and the news comes that way. */
+  function registered() {
+    planned = false;
+    entered = true;
+    after(jitter(INSURANCE_MS));
   }
 
   function stop() {
@@ -154,7 +168,10 @@ export function makeAsking({ room, clock, tell, isLive, heard, stopped }) {
     leave,
     /** Ask after so many ms, whatever was planned. */
     after,
-    /** @returns {boolean} Whether there is a ticket to show. */
-    hasTicket: () => running && entered,
+    registered,
+    /** @returns {boolean} Whether the first request is still to come, at its planned time. */
+    isPlanned: () => running && planned,
+    /** @returns {boolean} Whether there is a ticket to show, as far as the page can know. */
+    hasTicket: () => running && (entered || planned),
   };
 }

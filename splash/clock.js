@@ -7,6 +7,8 @@
 /** @typedef {ReturnType<typeof makeClock>} Clock */
 
 const LONGEST_PAUSE_MS = 30_000;
+/** Newcomers connect at most so many a second, as long as that keeps nobody waiting too long. */
+const PEOPLE_PER_S = 1_000;
 
 /** @param {number} ms @returns {number} The same or up to 30 % more, never less. */
 export const jitter = (ms) => ms * (1 + Math.random() * 0.3);
@@ -18,6 +20,15 @@ export const jitter = (ms) => ms * (1 + Math.random() * 0.3);
  */
 export const growing = (failures) =>
   Math.min(LONGEST_PAUSE_MS, 2_000 * 1.6 ** (failures - 1)) * (0.5 + Math.random() / 2);
+
+/**
+ * The pause before a newcomer connects: none worth mentioning for a short line.
+ * @param {number} people In the line.
+ * @param {number} [longestMs]
+ * @returns {number} ms.
+ */
+export const spread = (people, longestMs = LONGEST_PAUSE_MS) =>
+  Math.random() * Math.min(longestMs, (people / PEOPLE_PER_S) * 1_000);
 
 /** @param {string} url Of `heartbeat.js`. */
 export function makeClock(url) {

@@ -1,11 +1,12 @@
 // @ts-check
 /**
- * The page's second way to the server: Socket.IO over a WebSocket, loaded once the place is taken.
- * It brings each change at once and carries the heartbeats. What fails is tried a few times, then
- * given up for a while that grows and differs for everybody; asking by HTTP goes on meanwhile.
+ * The page's quick way to the server: Socket.IO over a WebSocket, loaded after the first view. It
+ * shows the ticket, brings each change at once and carries the heartbeats. What fails is tried a
+ * few times, then given up for a while that grows and differs for everybody; asking by HTTP goes
+ * on meanwhile.
  */
+import { readAnswer } from "./answer.js";
 import { growing, jitter } from "./clock.js";
-import { readAnswer } from "./state.js";
 
 /** @typedef {import("./state.js").Message} Message */
 /** @typedef {import("socket.io-client").Socket} Socket */
@@ -20,9 +21,8 @@ const RETRIES = 3;
 const REFUSED_MS = 60_000;
 /** Asking begins so soon after the socket is lost, spread over this time, ms. */
 const LOST_MS = 2_000;
-/** The first connection is spread over 1 s, and 1 s more for each so many people in the line. */
-const PEOPLE_PER_S = 1_000;
-const LONGEST_START_MS = 30_000;
+/** Likewise where the first register is refused; the visitor still looks for a position. */
+const UNKNOWN_MS = 500;
 
 /**
  * @param {object} options
@@ -47,6 +47,9 @@ export function makeLive({ room, url, clock, tell, asking }) {
     openAlarm = clock.set(open, ms);
   }
 
+  /** @returns {Promise<typeof import("socket.io-client")>} */
+  const library = () => import(url);
+
   async function open() {
     openAlarm = 0;
     if (loading || !asking.hasTicket()) return;
@@ -57,8 +60,7 @@ export function makeLive({ room, url, clock, tell, asking }) {
     }
     loading = true;
     try {
-      /** @type {typeof import("socket.io-client")} */
-      const { io } = await import(url);
+      const { io } = await library();
       if (!asking.hasTicket()) return;
       socket = io({
         path: "/__waitroom/socket.io/",
@@ -126,6 +128,7 @@ export function makeLive({ room, url, clock, tell, asking }) {
     if (!ack) return retry();
     if (ack.error) return troubled(ack.error);
     live = true;
+    asking.registered();
     tell({ type: "connection", connection: "live" });
     beatAfter(BEAT_MS);
   }
@@ -168,6 +171,13 @@ export function makeLive({ room, url, clock, tell, asking }) {
   /** @param {unknown} code As the server names it. */
   function troubled(code) {
     if (typeof code !== "string") return;
+    if (asking.isPlanned()) {
+      // No edge gave a ticket, or it is spent, or this tab gets no socket: HTTP tells. Whether
+      // and when to try a socket again is decided with its answer.
+      close();
+      tell({ type: "error", code });
+      return asking.after(Math.random() * UNKNOWN_MS);
+    }
     if (code === "bad_token") {
       // Asking by HTTP finds out whether the ticket is at fault or only this connection.
       retry();
@@ -201,12 +211,13 @@ export function makeLive({ room, url, clock, tell, asking }) {
     isLive: () => live,
     /**
      * There is a ticket: connect, if nothing else is under way.
-     * @param {number} waiting People in the line; the more, the longer the spread.
+     * @param {number} afterMs
      */
-    start(waiting) {
+    start(afterMs) {
       if (socket || loading || openAlarm) return;
-      const spreadMs = 1_000 + (waiting / PEOPLE_PER_S) * 1_000;
-      openAfter(Math.random() * Math.min(LONGEST_START_MS, spreadMs));
+      // What fails now fails again when it is needed, and is dealt with there.
+      void library().catch(() => null);
+      openAfter(afterMs);
     },
     /** The visitor or the network is back: find out at once whether the line still holds. */
     wake() {

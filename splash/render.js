@@ -20,7 +20,7 @@ export function element(id) {
  * @param {string} id
  * @param {string} words
  */
-function write(id, words) {
+export function write(id, words) {
   const target = element(id);
   if (target.textContent !== words) target.textContent = words;
   show(target.closest("[data-with]") ?? target, words !== "");
@@ -72,9 +72,6 @@ export function speech(last, state) {
   return moved >= Math.max(1, last.position * 0.1) ? now : null;
 }
 
-/** In these phases the visitor has a place in the line. */
-const IN_LINE = ["waiting", "near", "paused", "recovering"];
-
 /**
  * @param {Say} say
  * @returns {(state: State) => void}
@@ -86,9 +83,10 @@ export function makeRender(say) {
   return function render(state) {
     const now = phase(state);
     const { answer, memory } = state;
+    const said = answer ?? state.board;
     const away = isAway(state);
-    const inLine = IN_LINE.includes(now);
-    const heading = say.say(`heading_${now}`);
+    const inLine = state.view === "waiting";
+    const heading = say.say(`heading_${now === "arrived" ? "waiting" : now}`);
     const page = document.documentElement;
     if (page.dataset.phase !== now) page.dataset.phase = now;
     if (page.dataset.connection !== state.connection) page.dataset.connection = state.connection;
@@ -96,23 +94,24 @@ export function makeRender(say) {
     document.title = inLine
       ? say.say("document_title", { position: say.number(memory.position), headline: heading })
       : heading;
-    if (answer?.title) write("title", answer.title);
+    if (said?.title) write("title", said.title);
     write("heading", heading);
-    write("detail", say.say(now === "joining" && away ? "detail_joining_reconnecting" : `detail_${now}`));
+    write("detail", say.say(state.view === "joining" && away ? "detail_joining_reconnecting" : `detail_${now}`));
     write("connection", ["turn", "left", "missing", "cookies"].includes(now)
       ? "" : say.say(`connection_${state.connection}`));
 
     door(state, now, inLine);
     const wait = say.wait(waitLeft(state));
     write("wait", inLine ? wait : "");
-    const rate = answer?.admittedPerMinute ? Math.round(answer.admittedPerMinute) : 0;
-    const moving = now === "waiting" || now === "near";
+    const rate = Math.round(said?.admittedPerMinute ?? 0);
+    const moving = ["arrived", "waiting", "near"].includes(now);
     write("rate", moving && rate ? say.count("rate", rate) : "");
     write("reason", inLine && state.reason ? say.say(`reason_${state.reason}`) : "");
     write("trouble", inLine && away
       ? say.say("reconnecting_since", { time: say.time(memory.atMs) }) : "");
     write("elsewhere", inLine && state.elsewhere ? say.say("elsewhere") : "");
-    write("message", inLine || now === "closed" ? answer?.message ?? "" : "");
+    const heard = inLine || now === "closed" || state.view === "joining";
+    write("message", heard ? said?.message ?? "" : "");
     write("keep", !inLine ? ""
       : answer?.keepS ? say.say("keep", { time: say.keep(answer.keepS) }) : say.say("keep_soon"));
     controls(state, now, inLine);
@@ -133,7 +132,7 @@ export function makeRender(say) {
    * @param {import("./state.js").Phase} now
    * @param {boolean} inLine
    */
-  function door({ answer, memory }, now, inLine) {
+  function door({ answer, board, memory }, now, inLine) {
     const number = inLine ? say.number(memory.position) : "";
     const shown = element("position");
     write("position-label", inLine ? say.say("position_label") : "");
@@ -142,7 +141,9 @@ export function makeRender(say) {
       shown.style.setProperty("--digits", String(Math.max(3, number.length)));
     }
     const waiting = Math.max(answer?.waiting ?? 0, memory.position);
-    write("position-of", inLine && answer?.waiting ? say.count("position_of", waiting) : "");
+    const before = now === "arrived" ? board?.waiting : 0;
+    write("position-of", inLine && answer?.waiting ? say.count("position_of", waiting)
+      : before ? say.count("people_waiting", before) : "");
     const progress = now === "turn" ? 1 : inLine ? memory.best : 0;
     const percent = String(Math.round(progress * 1000) / 10);
     attribute("progress", "value", percent);

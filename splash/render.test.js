@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { readAnswer } from "./answer.js";
 import { speech } from "./render.js";
-import { initial, next, readAnswer } from "./state.js";
+import { initial, next } from "./state.js";
 
 /** @param {object} changes @param {number} nowMs */
 function hear(changes = {}, nowMs = 1_000) {

@@ -1,28 +1,17 @@
 // @ts-check
 /**
  * What the splash page knows, and how each message changes it. Pure: no clock, no network, no
- * page; time comes with the message. The server's answers are read here too, so nothing
- * malformed gets further. The promise kept here: a position shown never climbs without a reason.
+ * page; time comes with the message. The promise kept here: a position shown never climbs without
+ * a reason, and none is shown that the server did not name.
  */
+import { amount, text } from "./answer.js";
 
-/** @typedef {"open"|"queueing"|"paused"|"recovering"|"suspended"|"closed"} RoomState */
-/**
- * @typedef {object} Answer One answer of `enter`, `status` or `queue_update`, checked.
- * @property {"waiting"|"admitted"|"closed"} status
- * @property {number} position 1-based; 0 unless waiting.
- * @property {number|null} waiting People in the line.
- * @property {Range|null} waitS Null when unknown.
- * @property {number|null} admittedPerMinute
- * @property {string} message The organiser's; empty when there is none.
- * @property {number} pollAfterS
- * @property {RoomState} roomState
- * @property {string} title The room's; empty when it has none.
- * @property {number|null} keepS How long a place is kept for a visitor who is away.
- */
-/** @typedef {{low: number, high: number}} Range Seconds. */
+/** @typedef {import("./answer.js").Answer} Answer */
+/** @typedef {import("./answer.js").Board} Board */
+/** @typedef {import("./answer.js").Range} Range */
 /** @typedef {"connecting"|"live"|"polling"|"reconnecting"} Connection */
 /** @typedef {"joining"|"waiting"|"turn"|"closed"|"left"|"missing"|"cookies"} View */
-/** @typedef {View|"near"|"paused"|"recovering"} Phase */
+/** @typedef {View|"arrived"|"near"|"paused"|"recovering"} Phase */
 /** @typedef {""|"returned"|"replaced"} Reason Why a position climbed. */
 /**
  * @typedef {object} Memory What outlives a reload of this tab.
@@ -37,6 +26,7 @@
  * @property {Connection} connection
  * @property {number} awaySinceMs When the connection was lost; 0 while it is there.
  * @property {boolean} elsewhere The room refuses this tab a socket because another tab has one.
+ * @property {Board|null} board What everybody is told, until there is an answer.
  * @property {Answer|null} answer The last good one.
  * @property {Memory} memory
  * @property {Reason} reason
@@ -47,6 +37,7 @@
  */
 /**
  * @typedef {(
+ *   {type: "board", board: Board} |
  *   {type: "answer", answer: Answer, nowMs: number} |
  *   {type: "connection", connection: Connection} |
  *   {type: "admitted"} | {type: "replaced"} | {type: "join"} |
@@ -70,55 +61,8 @@ const AWAY_MS = 3_000;
 /** Nearly there: so many people or seconds to go. */
 const NEAR = { position: 3, waitS: 60 };
 
-const STATUSES = ["waiting", "admitted", "closed"];
-const ROOM_STATES = ["open", "queueing", "paused", "recovering", "suspended", "closed"];
-
 /** @type {Memory} */
 const NOTHING = { first: 0, best: 0, position: 0, atMs: 0 };
-
-/**
- * @param {unknown} value
- * @returns {number|null} The value if it is a number from 0 up.
- */
-function amount(value) {
-  return typeof value === "number" && Number.isFinite(value) && value >= 0 ? value : null;
-}
-
-/**
- * @param {unknown} value
- * @param {number} longest
- * @returns {string}
- */
-export function text(value, longest) {
-  return typeof value === "string" ? value.slice(0, longest) : "";
-}
-
-/**
- * Read an answer of the server.
- * @param {any} raw Anything at all.
- * @param {string} room
- * @returns {Answer|null} Null when what matters is malformed; other fields are emptied.
- */
-export function readAnswer(raw, room) {
-  if (typeof raw !== "object" || raw === null || !STATUSES.includes(raw.status)) return null;
-  if (raw.room !== undefined && raw.room !== room) return null;
-  const waiting = raw.status === "waiting";
-  if (waiting && !(Number.isSafeInteger(raw.position) && raw.position > 0)) return null;
-  const low = amount(raw.wait_s?.low);
-  const high = amount(raw.wait_s?.high);
-  return {
-    status: raw.status,
-    position: waiting ? raw.position : 0,
-    waiting: amount(raw.waiting),
-    waitS: low !== null && high !== null && low <= high ? { low, high } : null,
-    admittedPerMinute: amount(raw.admitted_per_minute),
-    message: text(raw.message, 500),
-    pollAfterS: amount(raw.poll_after_s) ?? 5,
-    roomState: ROOM_STATES.includes(raw.state) ? raw.state : "queueing",
-    title: text(raw.title, 120),
-    keepS: amount(raw.place_ttl_s),
-  };
-}
 
 /**
  * @param {any} [memory] What this tab kept of an earlier load, if anything.
@@ -135,6 +79,7 @@ export function initial(memory, nowMs = 0) {
     connection: "connecting",
     awaySinceMs: 0,
     elsewhere: false,
+    board: null,
     answer: null,
     memory: kept ? memory : NOTHING,
     reason: "",
@@ -152,6 +97,8 @@ export function initial(memory, nowMs = 0) {
  */
 export function next(state, message) {
   switch (message.type) {
+    case "board":
+      return state.view === "joining" ? { ...state, board: message.board } : state;
     case "answer":
       return state.view === "left" ? state : answered(state, message.answer, message.nowMs);
     case "connection":
@@ -209,7 +156,6 @@ function answered(state, answer, nowMs) {
   };
 }
 
-
 /**
  * @param {Memory} memory
  * @param {number} position
@@ -265,15 +211,22 @@ export function isAway(state) {
   return state.awaySinceMs > 0 && state.nowMs - state.awaySinceMs >= AWAY_MS;
 }
 
+/** @param {Answer|Board} said @returns {"paused"|"recovering"|null} Why nobody moves. */
+function held({ roomState }) {
+  return roomState === "paused" || roomState === "recovering" ? roomState : null;
+}
+
 /**
  * The one thing the page says now.
  * @param {State} state
  * @returns {Phase}
  */
 export function phase(state) {
-  const { view, answer, memory } = state;
+  const { view, answer, board, memory } = state;
+  if (view === "joining" && board) return held(board) ?? "arrived";
   if (view !== "waiting" || !answer) return view;
-  if (answer.roomState === "recovering" || answer.roomState === "paused") return answer.roomState;
+  const hold = held(answer);
+  if (hold) return hold;
   const soon = answer.waitS !== null && answer.waitS.high < NEAR.waitS;
   return soon || memory.position <= NEAR.position ? "near" : "waiting";
 }
@@ -286,7 +239,7 @@ export function phase(state) {
  */
 export function waitLeft(state) {
   const { answer, memory, nowMs } = state;
-  if (!answer?.waitS || ["paused", "recovering"].includes(phase(state))) return null;
+  if (!answer?.waitS || held(answer)) return null;
   const goneS = Math.min(Math.max(0, nowMs - memory.atMs), COUNTDOWN_MS) / 1000;
   return {
     low: Math.max(0, answer.waitS.low - goneS),

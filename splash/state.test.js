@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { initial, isAway, next, phase, readAnswer, waitLeft } from "./state.js";
+import { readAnswer, readBoard } from "./answer.js";
+import { initial, isAway, next, phase, waitLeft } from "./state.js";
 
 const ANSWER = {
   room: "shop",
@@ -36,6 +37,34 @@ test("an answer puts the visitor in the line", () => {
   assert.equal(phase(initial()), "joining");
   assert.equal(phase(waiting), "waiting");
   assert.equal(waiting.memory.position, 100);
+});
+
+/** @param {object} changes */
+function told(changes = {}) {
+  const board = readBoard({ room: "shop", queueing: true, ...changes }, "shop");
+  assert.ok(board);
+  return next(initial(), { type: "board", board });
+}
+
+test("before the first answer the board says what it can, and no position", () => {
+  const arrived = told({ waiting: 12_000, message: "Hello" });
+  assert.equal(phase(arrived), "arrived");
+  assert.equal(arrived.board?.waiting, 12_000);
+  assert.equal(arrived.memory.position, 0);
+  assert.equal(waitLeft(arrived), null);
+  assert.equal(phase(told({ state: "paused" })), "paused");
+  assert.equal(phase(told({ state: "recovering" })), "recovering");
+  assert.equal(phase(hear(arrived)), "waiting");
+});
+
+test("a board that comes late changes nothing", () => {
+  const board = told().board;
+  assert.ok(board);
+  assert.equal(next(waiting, { type: "board", board }), waiting);
+});
+
+test("whoever joins again starts without the old board", () => {
+  assert.equal(phase(next(told(), { type: "join" })), "joining");
 });
 
 test("malformed answers are not read", () => {

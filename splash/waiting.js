@@ -4,21 +4,17 @@
  * the state (`state.js`), the state is rendered (`render.js`), and once it is the visitor's turn
  * the page goes in. The page is the same for everybody; the room is read from the address.
  */
+import { readAddress } from "./address.js";
+import { fetchBoard, planArrival } from "./arrival.js";
 import { makeAsking } from "./asking.js";
-import { makeClock } from "./clock.js";
-import { element, makeRender } from "./render.js";
+import { makeClock, spread } from "./clock.js";
+import { element, makeRender, write } from "./render.js";
 import { initial, next, phase } from "./state.js";
 import { makeTexts, pickLocale } from "./text.js";
 
 const page = document.documentElement;
 const { lang, dataset } = page;
-const room =
-  /^\/__waitroom\/([^/]+)\/?$/.exec(location.pathname)?.[1] ?? dataset.room ?? "";
-const inPlace = !location.pathname.startsWith("/__waitroom/");
-const returnTo = inPlace
-  ? location.pathname + location.search
-  : new URLSearchParams(location.search).get("return_to") ?? "/";
-const goUrl = `/__waitroom/${room}/go?return_to=${encodeURIComponent(returnTo)}`;
+const { room, goUrl, wanted, unsent } = readAddress(location, dataset);
 
 /** More trips than this in a minute that led back here, and the visitor goes by hand. */
 const TRIPS = 3;
@@ -41,18 +37,9 @@ function remember(name, value) {
   }
 }
 
-/** @returns {string} The page wanted, if it is on this host; else the host's first page. */
-function wanted() {
-  try {
-    const url = new URL(returnTo, location.origin);
-    return url.origin === location.origin ? url.pathname + url.search : "/";
-  } catch {
-    return "/";
-  }
-}
-
 const texts = JSON.parse(element("texts").textContent ?? "{}");
-const render = makeRender(makeTexts(texts, lang, pickLocale(lang, navigator.languages)));
+const say = makeTexts(texts, lang, pickLocale(lang, navigator.languages));
+const render = makeRender(say);
 let state = initial(recall("memory"), Date.now());
 let gone = false;
 
@@ -65,7 +52,7 @@ function tell(message) {
   const now = phase(state);
   if (now !== "turn") gone = false;
   else if (!gone) go();
-  if (now === "missing") element("go").setAttribute("href", wanted());
+  if (now === "missing") element("go").setAttribute("href", wanted);
 }
 
 /** Go in, at once and also in a hidden tab; but not round in circles. */
@@ -89,27 +76,39 @@ const asking = makeAsking({
   clock,
   tell,
   isLive: () => live?.isLive() ?? false,
-  heard: (answer) => void connect(answer.waiting ?? 0),
+  heard: ({ status, waiting }) => {
+    if (status === "waiting") void connect(spread(waiting ?? 0) + Math.random() * 1_000);
+  },
   stopped: () => live?.close(),
 });
-asking.start();
+void arrive();
+
+/** In a room with a line the socket comes first; in an open one the visitor goes in at once. */
+async function arrive() {
+  const board = await fetchBoard(room);
+  if (!board?.queueing) return asking.start();
+  tell({ type: "board", board });
+  const { connectMs, askMs } = planArrival(board, state.memory.position);
+  asking.start(askMs);
+  return connect(connectMs);
+}
 
 /**
- * The place is taken and shown; only now fetch what the live connection needs.
- * @param {number} waiting People in the line.
+ * Fetch what the live connection needs, only now that something is shown.
+ * @param {number} afterMs
  */
-async function connect(waiting) {
+async function connect(afterMs) {
   if (!live) {
     const found = await import("./live.js").catch(() => null);
     if (!found) return;
     live ??= found.makeLive({ room, url: dataset.socketio ?? "", clock, tell, asking });
   }
-  live.start(waiting);
+  live.start(afterMs);
 }
 
 let wokenMs = 0;
 function wake() {
-  if (document.hidden || Date.now() - wokenMs < 3_000) return;
+  if (document.hidden || asking.isPlanned() || Date.now() - wokenMs < 3_000) return;
   wokenMs = Date.now();
   asking.after(Math.random() * 1_000);
   live?.wake();
@@ -143,4 +142,5 @@ element("join").addEventListener("click", () => {
 element("retry").addEventListener("click", () => location.reload());
 
 element("host").textContent = location.hostname;
+if (unsent) write("unsent", say.say("unsent"));
 setInterval(() => tell({ type: "tick", nowMs: Date.now() }), 1_000);

@@ -117,6 +117,56 @@ async def test_an_asset_of_an_unknown_version_is_asked_for_again_each_time(
         assert found.headers["content-type"] == "text/css; charset=utf-8"
 
 
+async def test_whatever_the_status_a_shared_cache_may_keep_the_page(
+    http: httpx.AsyncClient, directory: Directory
+) -> None:
+    await directory.create("busy", {"queueing_status_code": 503}, who="test")
+    found = await http.get("/__waitroom/busy?return_to=/x&unsent=1", headers=PAGE)
+    assert found.status_code == 503
+    assert found.headers["cache-control"].startswith("public, ")
+    assert "s-maxage=60" in found.headers["cache-control"]
+    assert "set-cookie" not in found.headers
+    same = await http.get("/__waitroom/busy", headers=PAGE)
+    assert same.content == found.content
+
+
+async def test_the_board_is_public_and_zipped_for_those_who_can_read_it(
+    http: httpx.AsyncClient, full: Room
+) -> None:
+    await full.enter_many([(f"visitor{i}", 0) for i in range(300)])
+    visitor = ticket_cookie(ticket_of(await http.post(f"{FULL}/enter"), "full"), "full")
+    zipped = await http.get(f"{FULL}/board", headers={"Accept-Encoding": "gzip"} | visitor)
+    plain = await http.get(f"{FULL}/board", headers={"Accept-Encoding": "identity"})
+    for found in (zipped, plain):
+        assert found.headers["cache-control"] == "public, max-age=1"
+        assert found.headers["vary"] == "Accept-Encoding"
+        assert "set-cookie" not in found.headers
+        assert found.json()["queueing"] is True
+    assert zipped.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert int(zipped.headers["content-length"]) < int(plain.headers["content-length"]) / 2
+
+
+async def test_the_fetch_wrapper_is_small_public_and_kept_for_an_hour(
+    http: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = await http.get("/__waitroom/waitroom-fetch.js", headers={"Accept-Encoding": "gzip"})
+    assert found.status_code == 200
+    assert found.headers["cache-control"] == "public, max-age=3600"
+    assert found.headers["content-type"].startswith("text/javascript")
+    assert found.headers["x-content-type-options"] == "nosniff"
+    assert "set-cookie" not in found.headers
+    size = int(found.headers["content-length"])
+    with capsys.disabled():
+        print(f"\nwaitroom-fetch.js: {size} bytes gzipped of fewer than 1,000")
+    assert size < 1_000
+    again = {"If-None-Match": found.headers["etag"]}
+    unchanged = await http.get("/__waitroom/waitroom-fetch.js", headers=again)
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    head = await http.head("/__waitroom/waitroom-fetch.js")
+    assert (head.status_code, head.content) == (200, b"")
+
+
 # -- the page without scripts ---------------------------------------------------------------------
 
 
@@ -132,6 +182,14 @@ async def test_the_plain_page_shows_the_position_and_refreshes_itself(
     again = "/__waitroom/full?return_to=%2Fseat%3Frow%3D1&amp;nojs=1"
     assert re.search(rf'http-equiv="refresh" content="\d+; url={re.escape(again)}"', found.text)
     assert cookie_of(found, "waitroom_ticket_full")
+
+
+async def test_the_plain_page_has_room_for_a_long_position(
+    http: httpx.AsyncClient, full: Room
+) -> None:
+    await full.enter_many([(f"visitor{i}", 0) for i in range(999)])
+    found = await http.get(f"{FULL}?nojs=1&return_to=/", headers=PAGE)
+    assert '<p id="position" data-long>1000</p>' in found.text
 
 
 async def test_the_plain_page_keeps_the_place(http: httpx.AsyncClient, full: Room) -> None:
@@ -164,6 +222,37 @@ async def test_a_referrer_that_names_no_path_leads_to_the_front_page(
 ) -> None:
     found = await http.get(f"{FULL}?nojs=1", headers=PAGE | {"Referer": referer})
     assert (found.status_code, found.headers["location"]) == (303, f"{FULL}?return_to=%2F&nojs=1")
+
+
+async def test_the_plain_page_says_that_what_was_sent_is_not_kept(
+    http: httpx.AsyncClient, full: Room
+) -> None:
+    address = f"{FULL}?return_to=%2Fbuy"
+    words = "please send it again"
+    assert words not in (await http.get(f"{address}&nojs=1", headers=PAGE)).text
+    found = await http.get(f"{address}&nojs=1&unsent=1", headers=PAGE)
+    assert words in found.text
+    # It still says so when it has refreshed itself, and when the splash page has led to it.
+    assert f"url={address}&amp;nojs=1&amp;unsent=1" in found.text
+    referer = {"Referer": f"https://shop.example{address}&unsent=1"}
+    led = await http.get(f"{FULL}?nojs=1", headers=PAGE | referer)
+    assert (led.status_code, led.headers["location"]) == (303, f"{address}&nojs=1&unsent=1")
+
+
+async def test_going_in_keeps_query_and_fragment_of_the_page(http: httpx.AsyncClient) -> None:
+    wanted = "/tickets?day=2&seat=a%20b#/row/3?x=1"
+    ticket = ticket_of(await http.post("/__waitroom/shop/enter"))
+    address = f"/__waitroom/shop/go?return_to={quote(wanted, safe='')}"
+    went = await http.get(address, headers=PAGE | ticket_cookie(ticket))
+    assert (went.status_code, went.headers["location"]) == (303, wanted)
+
+
+async def test_going_in_too_early_keeps_query_and_fragment_too(
+    http: httpx.AsyncClient, full: Room
+) -> None:
+    wanted = quote("/tickets?day=2#/row/3", safe="")
+    went = await http.get(f"{FULL}/go?return_to={wanted}", headers=PAGE)
+    assert (went.status_code, went.headers["location"]) == (303, f"{FULL}?return_to={wanted}")
 
 
 async def test_the_plain_page_of_an_admitted_visitor_leads_to_the_site(

@@ -25,6 +25,8 @@ ASSETS = "/__waitroom/assets/"
 DEFAULT_LANGUAGE = "en"
 #: An asset of a version never changes.
 FOR_EVER = "public, max-age=31536000, immutable"
+#: The wrapper for single-page apps has one address for all versions.
+FETCH_CACHE = "public, max-age=3600"
 #: Browsers ask again each time; a shared cache in front may keep the page for a minute.
 PAGE_CACHE = "public, max-age=0, s-maxage=60, must-revalidate"
 
@@ -39,6 +41,7 @@ SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
+_FETCH = "waitroom-fetch.js"
 _SOCKET_IO = Path("node_modules/socket.io-client/dist/socket.io.esm.min.js")
 _SERVED = frozenset({".js", ".css", ".svg"})
 
@@ -148,6 +151,12 @@ class Splash:
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response
 
+    def fetch_wrapper(self) -> Response:
+        """Return the script that takes a single-page app to the splash page."""
+        response = self._assets[_FETCH].respond(200, FETCH_CACHE)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        return response
+
     def personal_page(self, template: str, http_status: int, /, **values: Any) -> Response:
         """Return a page made for one visitor; nobody may cache it.
 
@@ -173,6 +182,11 @@ class Splash:
         return self.personal_page(
             "error.html", status, status=status, code=code, detail=detail, refresh_s=refresh_s
         )
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages there are, sorted."""
+        return sorted(self._texts)
 
     def texts(self) -> dict[str, Any]:
         """Return the sentences of the visitor's language."""

@@ -1,5 +1,6 @@
 """What a visitor's browser asks, under ``/__waitroom/``: design section 6."""
 
+import gzip
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -29,6 +30,8 @@ from waitroom.web.requests import (
 )
 from waitroom.web.services import services
 
+#: Made once a second and edge, so quick rather than small.
+BOARD_ZIP_LEVEL = 1
 #: How often the page without scripts asks again, seconds.
 PLAIN_REFRESH_MIN_S = 5
 #: Life of a pass to a room that lets everybody through: until all edges know, milliseconds.
@@ -49,6 +52,12 @@ async def asset(version: str, name: str) -> Response:
     if found is None:
         raise RequestError("There is no such file.", code="not_found", status=404)
     return found
+
+
+@visitor.get("/waitroom-fetch.js")
+async def fetch_wrapper() -> Response:
+    """Return the ``fetch`` wrapper for single-page apps."""
+    return services().splash.fetch_wrapper()
 
 
 @visitor.get("/<name>")
@@ -81,9 +90,12 @@ async def status(name: str) -> Response:
 async def board(name: str) -> Response:
     """Return the board, public and cacheable for one second."""
     room = await find_room(name)
-    response = Response(await room.board_text(), content_type="application/json")
-    response.headers["Cache-Control"] = "public, max-age=1"
-    return response
+    text = await room.board_text()
+    headers = {"Cache-Control": "public, max-age=1", "Vary": "Accept-Encoding"}
+    if request.accept_encodings.quality("gzip"):
+        # The first thing that a page asks for; a long line's points are many digits.
+        text, headers["Content-Encoding"] = gzip.compress(text, BOARD_ZIP_LEVEL), "gzip"
+    return Response(text, headers=headers, content_type="application/json")
 
 
 @visitor.get("/<name>/go")
@@ -95,7 +107,7 @@ async def go(name: str) -> Response:
     if standing is None:
         ticket = found_ticket(room)
         if ticket is None:
-            return _to_splash(room, return_to)
+            return _to_splash(room, return_to=return_to)
         standing = await stand(room, ticket)
     if standing.state == "suspended":
         response = see_other(return_to)
@@ -104,7 +116,7 @@ async def go(name: str) -> Response:
         return response
     deadline_ms = await room.claim(standing.visitor) if standing.state == "seated" else 0
     if not deadline_ms:
-        response = _to_splash(room, return_to)
+        response = _to_splash(room, return_to=return_to)
         keep_ticket(response, room, standing)
         return response
     response = see_other(return_to)
@@ -167,20 +179,19 @@ async def _tokens(room: Room, standing: Standing) -> dict[str, Any]:
     return found
 
 
-def _to_splash(room: Room, return_to: str, **more: str) -> Response:
-    query = urlencode({"return_to": return_to, **more})
-    return see_other(f"{PREFIX}{room.name}?{query}")
+def _to_splash(room: Room, **query: str) -> Response:
+    return see_other(f"{PREFIX}{room.name}?{urlencode(query)}")
 
 
 async def _plain_page(room: Room) -> Response:
-    return_to = _plain_return_to()
+    asked = _plain_query()
     if request.args.get("return_to") is None:
         # From now on the address itself says where the visitor wants to go.
-        return _to_splash(room, return_to, nojs="1")
+        return _to_splash(room, **asked)
     standing = await _seat_of_pass(room) or await stand(room, found_ticket(room))
     answer = await services().hub.answer(room, standing)
     if answer["status"] == "admitted":
-        query = urlencode({"return_to": return_to})
+        query = urlencode({"return_to": asked["return_to"]})
         response = see_other(f"{PREFIX}{room.name}/go?{query}")
     else:
         response = services().splash.personal_page(
@@ -195,24 +206,32 @@ async def _plain_page(room: Room) -> Response:
             wait_s=answer["wait_s"],
             wait_text=_wait_text(answer["wait_s"]),
             message=answer["message"],
+            unsent="unsent" in asked,
             refresh_s=max(PLAIN_REFRESH_MIN_S, answer["poll_after_s"]),
-            self_url=f"{PREFIX}{room.name}?{urlencode({'return_to': return_to, 'nojs': '1'})}",
+            self_url=f"{PREFIX}{room.name}?{urlencode(asked)}",
             leave_url=f"{PREFIX}{room.name}/leave",
         )
     keep_ticket(response, room, standing)
     return response
 
 
-def _plain_return_to() -> str:
-    """Return where the visitor wants to go: the address says it, else the page they came from."""
-    named = request.args.get("return_to")
-    if named is None:
+def _plain_query() -> dict[str, str]:
+    """Return the query of the plain page: the address says it, else the page they came from.
+
+    Raises:
+        ReturnToError: If the address itself names a bad ``return_to``.
+    """
+    return_to, unsent = request.args.get("return_to"), request.args.get("unsent")
+    if return_to is None:
         try:
             came_from = parse_qs(urlsplit(request.headers.get("Referer", "")).query)
-            return checked_return_to(came_from.get("return_to", [None])[0])
+            return_to = checked_return_to(came_from.get("return_to", [None])[0])
+            unsent = came_from.get("unsent", [None])[0]
         except (ValueError, ReturnToError):
-            return "/"
-    return checked_return_to(named)
+            return_to = "/"
+    asked = {"return_to": checked_return_to(return_to), "nojs": "1"}
+    # A form met the line, and what it sent was not kept.
+    return asked | {"unsent": "1"} if unsent == "1" else asked
 
 
 def _wait_text(wait_s: dict[str, int] | None) -> str:
