@@ -88,6 +88,16 @@ async def test_an_edge_hears_of_all_rooms_in_order(
     )
 
 
+async def test_an_edge_hears_which_languages_the_splash_page_has(http: httpx.AsyncClient) -> None:
+    found = await eventually(lambda: _ready(http))
+    assert found["languages"] == ["ar", "de", "en"]
+
+
+async def _ready(http: httpx.AsyncClient) -> Any:
+    found = await rooms(http)
+    return found.json() if found.status_code == 200 else None
+
+
 async def _same(found: Any, expected: Any) -> bool:
     return bool(await found == expected)
 

@@ -13,6 +13,7 @@ from waitroom.embedded import redis_url
 from waitroom.errors import RequestError, WaitroomError
 from waitroom.live.listener import listen
 from waitroom.return_to import PREFIX
+from waitroom.web.check import check
 from waitroom.web.edge import edge
 from waitroom.web.ops import ops
 from waitroom.web.requests import error_response
@@ -44,7 +45,7 @@ def create_app(config: Config) -> socketio.ASGIApp:
     # An odd path is a 404, not a redirect to an address made of the Host header.
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = made
-    for blueprint in (visitor, edge, ops):
+    for blueprint in (visitor, edge, check, ops):
         app.register_blueprint(blueprint)
     app.register_error_handler(WaitroomError, error_response)
     app.register_error_handler(HTTPException, _http_error)

@@ -1,7 +1,8 @@
 """What an edge asks the service: design section 7. JSON, and a bearer token of the installation."""
 
+from dataclasses import dataclass, field
 from hmac import compare_digest
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from quart import Blueprint, Response, request
@@ -9,7 +10,7 @@ from quart import Blueprint, Response, request
 from waitroom import clock
 from waitroom.errors import RequestError, RoomNotFoundError, StoreError, TokenError
 from waitroom.identity import read_pass
-from waitroom.room import Room, Standing
+from waitroom.room import Board, Room, Standing
 from waitroom.tokens import NOBODY, Pass, Ticket
 from waitroom.web.requests import find_room, json_response, sign_pass, stand
 from waitroom.web.services import services
@@ -35,15 +36,26 @@ EDGE_SETTINGS = (
 edge = Blueprint("edge", __name__, url_prefix="/api/edge")
 
 
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What became of a visitor who asked to be let in.
+
+    Attributes:
+        status: ``admitted`` with a pass, ``waiting`` with a ticket, else with neither.
+        ticket: The place in the line, as a token.
+        granted: The pass of a claimed seat, as a token.
+        deadline_ms: When that seat ends, milliseconds since the epoch.
+    """
+
+    status: Literal["admitted", "waiting", "closed", "suspended"]
+    ticket: str | None = field(default=None, repr=False)
+    granted: str | None = field(default=None, repr=False)
+    deadline_ms: int | None = None
+
+
 @edge.before_request
 async def _authorise() -> None:
-    expected = services().config.edge_token
-    scheme, _, shown = request.headers.get("Authorization", "").partition(" ")
-    if (
-        expected is None
-        or scheme.lower() != "bearer"
-        or not compare_digest(shown.strip().encode(), expected.get_secret_value().encode())
-    ):
+    if not is_edge_token(bearer(request.headers.get("Authorization", ""))):
         raise RequestError("The edge token is missing or wrong.", code="unauthorized", status=401)
 
 
@@ -53,8 +65,9 @@ async def rooms() -> Response:
     if not services().ticker.loaded:
         # An empty list would tell the edge to protect nothing.
         raise StoreError("The rooms have not been read yet.")
-    found = [await _describe(room) for room in services().directory.known.values()]
-    body = {"rooms": sorted(found, key=lambda room: str(room["name"]))}
+    known = sorted(services().directory.known.items())
+    found = [describe(room, await services().hub.board(room)) for _, room in known]
+    body = {"rooms": found, "languages": services().splash.languages}
     response = json_response(body)
     response.headers["Cache-Control"] = "private, no-cache"
     await response.add_etag()
@@ -69,29 +82,16 @@ async def enter() -> Response:
     if not isinstance(name, str) or not (token is None or isinstance(token, str)):
         raise RequestError("enter takes {room, ticket}; ticket may be null.")
     room = await find_room(name)
-    ticket, lapsed = _ticket(room, token), _lapsed(room, body.get("pass"))
-    if lapsed and (deadline_ms := await room.claim(lapsed.visitor)):
-        # The seat goes on: it was extended through another edge.
-        standing = Standing("seated", lapsed.visitor, 0, 0, deadline_ms)
-    else:
-        standing = await stand(room, ticket)
-        deadline_ms = await room.claim(standing.visitor) if standing.state == "seated" else 0
-    answer: dict[str, Any] = {
-        "room": room.name,
-        "status": standing.state,
-        "ticket": None,
-        "pass": None,
-        "deadline_ms": None,
-    }
-    if deadline_ms:
-        answer["status"] = "admitted"
-        answer["pass"] = sign_pass(room, standing.visitor, deadline_ms)
-        answer["deadline_ms"] = deadline_ms
-    elif standing.state in ("seated", "waiting"):
-        answer["status"] = "waiting"
-        place = Ticket(room.name, standing.visitor, standing.place)
-        answer["ticket"] = services().tokens.sign_ticket(place)
-    return json_response(answer)
+    found = await let_in(room, read_ticket(room, token), read_lapsed(room, body.get("pass")))
+    return json_response(
+        {
+            "room": room.name,
+            "status": found.status,
+            "ticket": found.ticket,
+            "pass": found.granted,
+            "deadline_ms": found.deadline_ms,
+        }
+    )
 
 
 @edge.post("/renew")
@@ -107,12 +107,82 @@ async def renew() -> Response:
             raise RequestError("each pass is {room, pass}.")
         by_room.setdefault(item["room"], []).append(i)
     for name, indexes in by_room.items():
-        for i, text in await _renew_room(name, [(i, shown[i].get("pass")) for i in indexes]):
+        for i, text in await renew_room(name, [(i, shown[i].get("pass")) for i in indexes]):
             answers[i] = text
     return json_response({"passes": answers})
 
 
-async def _renew_room(name: str, shown: list[tuple[int, Any]]) -> list[tuple[int, str]]:
+def bearer(header: str) -> str:
+    """Return the token of an Authorization header; empty if it holds another kind of thing."""
+    scheme, _, shown = header.partition(" ")
+    return shown.strip() if scheme.lower() == "bearer" else ""
+
+
+def is_edge_token(shown: str) -> bool:
+    """Say whether this is the installation's edge token; without one, nothing is."""
+    expected = services().config.edge_token
+    return expected is not None and compare_digest(
+        shown.encode(), expected.get_secret_value().encode()
+    )
+
+
+def describe(room: Room, board: Board) -> dict[str, Any]:
+    """Return a room as an edge needs it.
+
+    Args:
+        room: The room.
+        board: Its board as last read.
+    """
+    return {
+        "name": room.name,
+        "queueing": board.queueing,
+        # Edges then renew every pass they see, which brings back seats that Redis lost.
+        "recovering": board.state == "recovering",
+        **room.settings.model_dump(mode="json", include=set(EDGE_SETTINGS)),
+    }
+
+
+async def let_in(room: Room, ticket: Ticket | None, lapsed: Pass | None) -> Entered:
+    """Give a visitor a seat, already claimed, or a place.
+
+    Args:
+        room: The room.
+        ticket: The visitor's; None for a new one.
+        lapsed: A pass that ran out lately, whose seat may go on.
+
+    Raises:
+        RoomNotFoundError: If the room is not there any more.
+        StoreError: If Redis failed. The visitor may have been seated: ask again with the same
+            ticket.
+    """
+    if lapsed and (deadline_ms := await room.claim(lapsed.visitor)):
+        # The seat goes on: it was extended through another edge.
+        standing = Standing("seated", lapsed.visitor, 0, 0, deadline_ms)
+    else:
+        standing = await stand(room, ticket)
+        deadline_ms = await room.claim(standing.visitor) if standing.state == "seated" else 0
+    if deadline_ms:
+        granted = sign_pass(room, standing.visitor, deadline_ms)
+        return Entered("admitted", granted=granted, deadline_ms=deadline_ms)
+    if standing.state == "seated" or standing.state == "waiting":
+        place = Ticket(room.name, standing.visitor, standing.place)
+        return Entered("waiting", ticket=services().tokens.sign_ticket(place))
+    return Entered(standing.state)
+
+
+async def renew_room(name: str, shown: list[tuple[int, Any]]) -> list[tuple[int, str]]:
+    """Extend the seats of passes of one room.
+
+    Args:
+        name: The room's name.
+        shown: Number of a pass in the request, and the pass as it came, untrusted.
+
+    Returns:
+        Number and new pass, without those that do not verify or have no seat any more.
+
+    Raises:
+        StoreError: If Redis failed. Asking again is safe.
+    """
     try:
         room = await find_room(name)
     except RoomNotFoundError:
@@ -138,20 +208,8 @@ async def _renew_room(name: str, shown: list[tuple[int, Any]]) -> list[tuple[int
     ]
 
 
-async def _describe(room: Room) -> dict[str, Any]:
-    board = await services().hub.board(room)
-    chosen = room.settings.model_dump(mode="json", include=set(EDGE_SETTINGS))
-    return {
-        "name": room.name,
-        "queueing": board.queueing,
-        # Edges then renew every pass they see, which brings back seats that Redis lost.
-        "recovering": board.state == "recovering",
-        **chosen,
-    }
-
-
-def _ticket(room: Room, token: str | None) -> Ticket | None:
-    """Return the ticket shown at the edge, or None: one that does not verify is replaced."""
+def read_ticket(room: Room, token: str | None) -> Ticket | None:
+    """Return the ticket shown at an edge, or None: one that does not verify is replaced."""
     if token is None:
         return None
     try:
@@ -160,7 +218,7 @@ def _ticket(room: Room, token: str | None) -> Ticket | None:
         return None
 
 
-def _lapsed(room: Room, token: Any) -> Pass | None:
+def read_lapsed(room: Room, token: Any) -> Pass | None:
     """Return a pass that ran out less than a session ago, or None."""
     return read_pass(
         services().tokens,

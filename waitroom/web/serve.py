@@ -13,6 +13,9 @@ from wsproto.extensions import PerMessageDeflate
 from waitroom.config import Config
 from waitroom.web.app import create_app
 
+#: Longest request line with its headers, bytes: what nginx passes on by default, 42 kB, and some
+#: more. Hypercorn looks at it after each read of 64 kB, so it has to be well below that.
+MAX_HEADERS = 49_152
 #: How long open requests may take after the order to stop, seconds. Sockets end then too, and
 #: pages reconnect with growing, jittered delays, so a restart is no stampede.
 GRACEFUL_S = 3.0
@@ -54,6 +57,7 @@ def hypercorn_config(host: str, port: int) -> HypercornConfig:
     found.websocket_max_message_size = MAX_WEBSOCKET_MESSAGE
     found.bind = [f"{host}:{port}"]
     found.graceful_timeout = GRACEFUL_S
+    found.h11_max_incomplete_size = MAX_HEADERS
     found.keep_alive_timeout = 75
     found.accesslog = None
     # What escapes the application is a defect of ours, and has to be found in the log.

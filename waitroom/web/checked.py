@@ -1,0 +1,211 @@
+"""One request that a proxy asks about: what is decided, done and answered."""
+
+from typing import Literal
+
+import orjson
+from quart import Response
+
+from waitroom import clock
+from waitroom.errors import RoomNotFoundError, StoreError, TokenError
+from waitroom.gate.decide import (
+    Decision,
+    Enter,
+    Forward,
+    Hold,
+    Known,
+    Refuse,
+    Splash,
+    ToService,
+    decide,
+    entered,
+)
+from waitroom.gate.origin import Proofs
+from waitroom.gate.paths import canonical_path, printable
+from waitroom.gate.replies import Reply, hold_reply, refuse_reply, splash_reply
+from waitroom.gate.rooms import EdgeRoom, Rooms
+from waitroom.gate.visit import Visit
+from waitroom.identity import pass_cookie, pass_cookie_name, ticket_cookie
+from waitroom.tokens import Ticket
+from waitroom.web.edge import let_in, read_lapsed, read_ticket, renew_room
+from waitroom.web.requests import find_room
+from waitroom.web.services import services
+
+_Kind = Literal["Ticket", "Pass"]
+
+
+class Checked:
+    """A visitor's request, and the cookies that its answer will set.
+
+    Args:
+        visit: What the request shows.
+        nginx: Answer in the words of ``auth_request``.
+    """
+
+    def __init__(self, visit: Visit, *, nginx: bool) -> None:
+        self._visit = visit
+        self._nginx = nginx
+        self._cookies: dict[_Kind, str] = {}
+
+    async def answer(self, rooms: Rooms, proofs: Proofs) -> Response:
+        """Decide, do what the decision needs, and say so.
+
+        Args:
+            rooms: All rooms as they are now.
+            proofs: What the origin is shown.
+
+        Raises:
+            StoreError: If it takes Redis to decide, and Redis is away.
+            RoomNotFoundError: If Redis has not got the room any more.
+        """
+        decision = decide(self._visit, Known(rooms), services().tokens)
+        if isinstance(decision, Enter | Splash) and not services().ticker.healthy:
+            # The splash page would have nobody to ask.
+            raise StoreError("Redis is away.")
+        if (moved := self._moved(decision)) is not None:
+            return self._held(moved)
+        if isinstance(decision, Enter):
+            decision = await self._enter(decision, _room(rooms, decision.room))
+        if isinstance(decision, Forward):
+            if decision.room is not None and decision.token:
+                await self._renew(decision, _room(rooms, decision.room))
+            passed = decision.room if decision.reason == "pass" else None
+            return self._let_through(proofs, passed)
+        if isinstance(decision, ToService):
+            return self._let_through(proofs, None)
+        if isinstance(decision, Refuse):
+            return self._held(refuse_reply(decision))
+        assert isinstance(decision, Splash)
+        if decision.issue_ticket:
+            self._give_ticket(decision.room, self._new_ticket(decision.room))
+        return self._held(_splash_reply(decision, _room(rooms, decision.room)))
+
+    def away(self) -> Response:
+        """Answer while Redis is away; what the proxy makes of it is its configuration's matter."""
+        page = self._visit.is_page() and not self._visit.websocket
+        hold = Hold(None, "redirect" if page else "json", issue_ticket=False)
+        return self._respond(hold_reply(hold, has_ticket="Ticket" in self._cookies))
+
+    def _moved(self, decision: Decision) -> Reply | None:
+        """Send a visitor to the canonical spelling of a page that is about to be let through.
+
+        The proxy hands the path on as it came, and the origin might read it in another way than
+        it was judged.
+        """
+        if not isinstance(decision, Forward | ToService | Enter):
+            return None
+        page = canonical_path(self._visit.path).page
+        if page == printable(self._visit.path):
+            return None
+        query = printable(self._visit.query).replace("\\", "%5C")
+        location = f"{page}?{query}" if query else page
+        return Reply(308, (("cache-control", "no-store"), ("location", location)))
+
+    async def _enter(self, asked: Enter, room: EdgeRoom) -> Forward | Splash:
+        shown = asked.ticket
+        # Made here, so that the visitor holds the very ticket that Redis may know, come what may.
+        token = shown or self._new_ticket(asked.room)
+        if shown is None:
+            self._give_ticket(asked.room, token)
+        found_room = await find_room(asked.room)
+        found = await let_in(
+            found_room, read_ticket(found_room, token), read_lapsed(found_room, asked.lapsed)
+        )
+        self._cookies.clear()
+        if found.status == "admitted":
+            # A ticket is given up at the door, as in the service's own `go`.
+            if shown is not None:
+                self._give_ticket(asked.room, "")
+            self._give_pass(room, found.granted or "", found.deadline_ms or 0)
+        elif found.ticket is not None and found.ticket != shown:
+            self._give_ticket(asked.room, found.ticket)
+        return entered(asked, found.status)
+
+    async def _renew(self, decision: Forward, room: EdgeRoom) -> None:
+        if not decision.renew or not services().ticker.healthy:
+            return
+        try:
+            renewed = await renew_room(room.name, [(0, decision.token)])
+        except (StoreError, RoomNotFoundError):
+            # The pass counts without Redis; the next request asks again.
+            return
+        for _, token in renewed:
+            if token not in self._visit.cookies(pass_cookie_name(room.name)):
+                self._give_pass(room, token, _deadline_ms(room, token))
+
+    def _new_ticket(self, room: str) -> str:
+        ticket = Ticket(room, clock.new_visitor(), clock.now_us())
+        return services().tokens.sign_ticket(ticket)
+
+    def _give_ticket(self, room: str, token: str) -> None:
+        self._cookies["Ticket"] = ticket_cookie(room, token, secure=self._visit.secure)
+
+    def _give_pass(self, room: EdgeRoom, token: str, deadline_ms: int) -> None:
+        self._cookies["Pass"] = pass_cookie(
+            room.name,
+            token,
+            left_ms=deadline_ms - self._visit.now_ms,
+            session_duration_s=room.session_duration_s,
+            secure=self._visit.secure,
+        )
+
+    def _let_through(self, proofs: Proofs, passed: str | None) -> Response:
+        proof = (
+            ("waitroom-origin", proofs.token(self._visit.now_ms)),
+            ("cache-control", "no-store"),
+        )
+        gate = (("waitroom-gate", passed),) if passed is not None else ()
+        return self._respond(Reply(204, (*proof, *gate)), apart=True)
+
+    def _held(self, reply: Reply) -> Response:
+        if not self._nginx:
+            return self._respond(reply)
+        told = dict(reply.headers)
+        headers = [("cache-control", "no-store"), ("waitroom-status", str(reply.status))]
+        if location := told.get("location"):
+            return self._respond(
+                Reply(401, (*headers, ("waitroom-location", location))), apart=True
+            )
+        error = orjson.loads(reply.body)
+        headers += [
+            (f"waitroom-{name}", error[name]) for name in ("error", "splash") if name in error
+        ]
+        if after := told.get("retry-after"):
+            headers.append(("retry-after", after))
+        return self._respond(Reply(403, tuple(headers)), apart=True)
+
+    def _respond(self, reply: Reply, *, apart: bool = False) -> Response:
+        """Return an answer with its cookies.
+
+        Args:
+            reply: The answer.
+            apart: Name each cookie in a header of its own, too: nginx copies single headers only.
+        """
+        response = Response(reply.body, reply.status)
+        if not reply.body:
+            del response.headers["Content-Type"]
+        for name, value in reply.headers:
+            response.headers[name] = value
+        for kind, cookie in self._cookies.items():
+            response.headers.add("Set-Cookie", cookie)
+            if apart:
+                response.headers[f"Waitroom-{kind}-Cookie"] = cookie
+        return response
+
+
+def _room(rooms: Rooms, name: str) -> EdgeRoom:
+    return rooms.get(name) or EdgeRoom(name=name)
+
+
+def _splash_reply(splash: Splash, room: EdgeRoom) -> Reply:
+    if splash.answer == "inline":
+        # A proxy that asks first has no place to show the page in.
+        splash = Splash(splash.room, "redirect", splash.location, False, splash.closed)
+    return splash_reply(splash, room)
+
+
+def _deadline_ms(room: EdgeRoom, token: str) -> int:
+    try:
+        found = services().tokens.read_pass(token, room.name, epoch=0, now_ms=clock.now_ms())
+    except TokenError:
+        return 0
+    return found.deadline_ms
