@@ -1,0 +1,141 @@
+/**
+ * Answers of the service that are the same for everybody: the splash page, its files, the board.
+ *
+ * They are asked for without anything personal and kept only when the service calls them public,
+ * so one visitor's answer never reaches another, and a new visitor of a queueing room costs the
+ * service no request until its socket connects.
+ */
+
+import { ServiceError, TIME_LIMIT_MS, UnreachableError, call } from "./calls";
+import { PREFIX } from "./decide";
+import { type KeptAnswer, fromStored, kept, lifeS, toStored } from "./keeping";
+import { type Runtime, type Waiting, until } from "./runtime";
+import type { Service } from "./service";
+import type { Store } from "./store";
+import type { Visit } from "./visit";
+
+const PAGE = new RegExp(`^${PREFIX}([a-z0-9][a-z0-9_-]{0,39})(/board)?$`);
+const FILE = new RegExp(
+  `^${PREFIX}(waitroom-fetch\\.js|assets/[A-Za-z0-9]{1,64}/[A-Za-z0-9._-]{1,80})$`,
+);
+
+/** Most bytes of one answer, and of all. */
+const ANSWER_MAX = 1024 * 1024;
+const ALL_MAX = 8 * 1024 * 1024;
+/** How long an old answer is good enough while another request fetches the new one. */
+const STALE_MS = 5_000;
+
+/** What is asked for: one text for everybody of one language. */
+export interface Wanted {
+  readonly path: string;
+  /** Empty where there is but one for all. */
+  readonly language: string;
+  /** What a good answer may have. */
+  readonly statuses: readonly number[];
+}
+
+/** The public answers that this isolate knows, in front of those that its data centre knows. */
+export class Kept {
+  readonly #service: Service;
+  readonly #runtime: Runtime;
+  readonly #store: Store;
+  readonly #known = new Map<string, KeptAnswer>();
+  /** What some request is fetching, and since when. */
+  readonly #asking = new Map<string, number>();
+  #bytes = 0;
+
+  constructor(service: Service, runtime: Runtime, store: Store) {
+    this.#service = service;
+    this.#runtime = runtime;
+    this.#store = store;
+  }
+
+  /** Return which public answer a request below `/__waitroom/` asks for; null if none. */
+  wanted(visit: Visit, page: string, language: string): Wanted | null {
+    if (visit.websocket || (visit.method !== "GET" && visit.method !== "HEAD")) return null;
+    if (FILE.test(page)) return { path: page, language: "", statuses: [200] };
+    const [, name, board] = PAGE.exec(page) ?? [];
+    // Other names could be made up without end.
+    const room = name === undefined ? undefined : this.#service.known().rooms?.get(name);
+    if (room === undefined) return null;
+    if (board !== undefined) return { path: page, language: "", statuses: [200] };
+    if (new URLSearchParams(visit.query).getAll("nojs").includes("1")) return null;
+    return { path: page, language, statuses: [200, room.queueingStatusCode] };
+  }
+
+  /**
+   * Return an answer, kept or asked for; null if the service gives none that is for everybody.
+   * @throws ServiceError If there is none in time.
+   */
+  async get(wanted: Wanted, waiting: Waiting): Promise<KeptAnswer | null> {
+    const key = `${wanted.language} ${wanted.path}`;
+    const found = this.#known.get(key);
+    const nowMs = this.#runtime.nowMs();
+    if (found !== undefined && nowMs < found.untilMs) return found;
+    if (nowMs - (this.#asking.get(key) ?? Number.NEGATIVE_INFINITY) <= TIME_LIMIT_MS) {
+      if (found !== undefined && nowMs < found.untilMs + STALE_MS) return found;
+      await until(this.#runtime, TIME_LIMIT_MS, () => !this.#asking.has(key));
+      const now = this.#known.get(key);
+      if (now !== undefined && this.#runtime.nowMs() < now.untilMs) return now;
+    }
+    return this.#fetch(key, wanted, waiting);
+  }
+
+  async #fetch(key: string, wanted: Wanted, waiting: Waiting): Promise<KeptAnswer | null> {
+    const startedMs = this.#runtime.nowMs();
+    this.#asking.set(key, startedMs);
+    try {
+      const shared = await fromStored(await this.#store.get(key));
+      if (shared !== null && this.#runtime.nowMs() < shared.untilMs) {
+        this.#keep(key, shared);
+        return shared;
+      }
+      const made = await this.#ask(wanted);
+      if (made === null) return null;
+      this.#keep(key, made);
+      const leftS = Math.ceil((made.untilMs - this.#runtime.nowMs()) / 1000);
+      waiting.waitUntil(this.#store.put(key, toStored(made), leftS));
+      return made;
+    } finally {
+      if (this.#asking.get(key) === startedMs) this.#asking.delete(key);
+    }
+  }
+
+  async #ask({ path, language, statuses }: Wanted): Promise<KeptAnswer | null> {
+    const { breaker, url } = this.#service;
+    if (!breaker.reachable) throw new UnreachableError("it is away");
+    const headers = language === "" ? {} : { "accept-language": language };
+    try {
+      const answer = await call(this.#runtime, `${url}${path}`, { headers }, ANSWER_MAX);
+      const seconds = statuses.includes(answer.status) ? lifeS(answer, language !== "") : 0;
+      return seconds > 0 ? await kept(answer, this.#runtime.nowMs(), seconds) : null;
+    } catch (error) {
+      if (!(error instanceof UnreachableError)) {
+        if (error instanceof ServiceError) return null;
+        throw error;
+      }
+      throw this.#service.failed(error);
+    }
+  }
+
+  #keep(key: string, answer: KeptAnswer): void {
+    this.#drop(key);
+    this.#known.set(key, answer);
+    this.#bytes += size(answer);
+    for (const oldest of this.#known.keys()) {
+      if (this.#bytes <= ALL_MAX) break;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(key: string): void {
+    const gone = this.#known.get(key);
+    if (gone === undefined) return;
+    this.#known.delete(key);
+    this.#bytes -= size(gone);
+  }
+}
+
+function size(answer: KeptAnswer): number {
+  return answer.body.length + (answer.zipped?.length ?? 0);
+}
