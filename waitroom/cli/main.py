@@ -10,6 +10,7 @@ import click
 
 from waitroom import __version__
 from waitroom.cli.doctor import doctor
+from waitroom.cli.edge import edge
 from waitroom.cli.processes import clock, demo, up, web, worker
 from waitroom.cli.rooms import rooms
 from waitroom.cli.status import status, visitors
@@ -26,7 +27,7 @@ def cli() -> None:
     """
 
 
-for command in (up, web, worker, clock, demo, rooms, status, visitors, doctor):
+for command in (up, web, worker, clock, demo, rooms, status, visitors, doctor, edge):
     cli.add_command(command)
 
 
