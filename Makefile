@@ -2,35 +2,44 @@
 PORT ?= 8000
 DEMO_PORT ?= 8080
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 PYTHON_READY := $(VENV)/.ready
 SPLASH_READY := splash/node_modules/.ready
-# Node comes with the Python packages, so that a machine without it can build splash/.
+EDGE_READY := edge/node_modules/.ready
+# Node comes with the Python packages, so that a machine without it can build splash/ and edge/.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export WRANGLER_SEND_METRICS = false
 
-.PHONY: help run test check format lock setup clean
+.PHONY: help run test check bench-edge format lock setup clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-run: setup ## Serve the demo shop, the waiting room and its processes; Ctrl-C stops all
+run: $(PYTHON_READY) $(SPLASH_READY) ## Serve the demo shop, the waiting room and its processes; Ctrl-C stops all
 	@exec $(BIN)/waitroom up --port $(PORT) --demo-port $(DEMO_PORT)
 
 test: setup ## Run all tests; PYTEST_ARGS are passed on
 	@.ci/chromium
+	@.ci/proxies
 	$(BIN)/pytest -q $(PYTEST_ARGS)
 
-check: setup ## Format, lint and types of Python and of the splash page
+check: setup ## Format, lint and types; unit tests of the splash page and of the Worker
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy waitroom tests
+	$(BIN)/mypy waitroom tests loadtest edge/examples
 	$(BIN)/npm --prefix splash run --silent check
 	$(BIN)/npm --prefix splash run --silent test
+	$(BIN)/npm --prefix edge run --silent check
+	$(BIN)/npm --prefix edge run --silent test
+
+bench-edge: setup ## Measure the Worker against one that only forwards
+	$(BIN)/python -m loadtest.bench.edge $(BENCH_ARGS)
 
 format: setup ## Format Python
 	$(BIN)/ruff check --fix --select I .
@@ -41,7 +50,7 @@ lock: ## Write requirements.lock anew from pyproject.toml (needs uv)
 	  --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" --output-file requirements.lock
 
-setup: $(PYTHON_READY) $(SPLASH_READY) ## Install everything into .venv and splash/node_modules
+setup: $(PYTHON_READY) $(SPLASH_READY) $(EDGE_READY) ## Install everything into .venv and two node_modules
 
 $(PYTHON_READY): requirements.lock pyproject.toml
 	@test -x $(BIN)/python || .ci/venv $(VENV)
@@ -49,10 +58,9 @@ $(PYTHON_READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(SPLASH_READY): $(PYTHON_READY) $(wildcard splash/package-lock.json)
-	@if [ -f splash/package-lock.json ]; then \
-	  $(BIN)/npm --prefix splash ci --silent --no-audit --no-fund && touch $@; \
-	fi
+$(SPLASH_READY) $(EDGE_READY): %/node_modules/.ready: %/package-lock.json $(PYTHON_READY)
+	$(BIN)/npm --prefix $* ci --silent --no-audit --no-fund
+	@touch $@
 
 clean: ## Remove what setup made (not .waitroom, which holds data)
-	rm -rf $(VENV) splash/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) splash/node_modules edge/node_modules edge/dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
