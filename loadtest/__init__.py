@@ -1,0 +1,1 @@
+"""Load on a running installation, and benchmarks against floors. Never imported by waitroom."""
