@@ -13,8 +13,10 @@ import { type Visit, parts } from "./visit";
 export const GATE_HEADER = "waitroom-gate";
 /** Holds the edge's word. */
 export const ORIGIN_HEADER = "waitroom-origin";
-/** What nobody but an edge may say; servers that make CGI names of headers read `_` as `-`. */
-export const EDGE_NAMES = [GATE_HEADER, ORIGIN_HEADER, "waitroom_gate", "waitroom_origin"];
+/** Servers that make CGI names of headers read `_` as `-`. */
+const OTHER_SPELLINGS = ["waitroom_gate", "waitroom_origin"];
+/** What nobody but an edge may say. */
+export const EDGE_NAMES = [GATE_HEADER, ORIGIN_HEADER, ...OTHER_SPELLINGS];
 
 /** Life of the edge's word. */
 const PROOF_MS = 60_000;
@@ -49,11 +51,11 @@ export class Origin {
     const address = visit.path === decision.page ? null : moved(request, visit, decision.page);
     const onward = new Request(address ?? request, address === null ? MANUAL : request);
     const { headers } = onward;
-    for (const name of EDGE_NAMES) headers.delete(name);
-    headers.set(ORIGIN_HEADER, await this.#word(visit.nowMs));
-    if (decision.reason === "pass" && decision.room !== null) {
-      headers.set(GATE_HEADER, decision.room);
-    }
+    for (const name of OTHER_SPELLINGS) headers.delete(name);
+    headers.set(ORIGIN_HEADER, this.#freshWord(visit.nowMs) ?? (await this.#newWord(visit.nowMs)));
+    const passed = decision.reason === "pass" ? decision.room : null;
+    if (passed === null) headers.delete(GATE_HEADER);
+    else headers.set(GATE_HEADER, passed);
     const answer = await this.#ask(onward);
     return setCookies.length === 0 ? answer : withCookies(answer, setCookies);
   }
@@ -66,14 +68,16 @@ export class Origin {
     }
   }
 
-  async #word(nowMs: number): Promise<string> {
+  #freshWord(nowMs: number): string | null {
     const leftMs = this.#proofUntilMs - nowMs;
     // A clock that was set back must not leave a proof that is good for hours.
-    if (leftMs <= PROOF_LEFT_MS || leftMs > PROOF_MS) {
-      const deadlineMs = nowMs + PROOF_MS;
-      this.#proof = await this.#tokens.signOrigin({ deadlineMs });
-      this.#proofUntilMs = deadlineMs;
-    }
+    return leftMs > PROOF_LEFT_MS && leftMs <= PROOF_MS ? this.#proof : null;
+  }
+
+  async #newWord(nowMs: number): Promise<string> {
+    const deadlineMs = nowMs + PROOF_MS;
+    this.#proof = await this.#tokens.signOrigin({ deadlineMs });
+    this.#proofUntilMs = deadlineMs;
     return this.#proof;
   }
 }
