@@ -21,5 +21,5 @@ export default defineConfig({
           : null,
     },
   ],
-  test: { include: ["src/**/*.test.ts"], reporters: ["dot"] },
+  test: { include: ["src/**/*.test.ts"] },
 });

@@ -12,8 +12,15 @@ import { jitter, spread } from "./clock.js";
 const TIMEOUT_MS = 4_000;
 /** A socket that is not up so long after its moment is not waited for, ms. */
 const SOCKET_MS = 4_000;
-/** A tab that had a position has to be heard of before its place goes stale, ms. */
-const LONGEST_AGAIN_MS = 10_000;
+/** An open tab hears news at least so often: it may have been open until a moment ago, ms. */
+const NEWS_MS = 30_000;
+/**
+ * Its reload, ms: the last heartbeat is up to 15 s old, and the shortest `heartbeat_ttl_s` is 30 s.
+ * For whoever was away longer the place may be about to lapse.
+ */
+const AGAIN_MS = { shortest: 1_000, longest: 10_000 };
+/** After a loss the places are collected for `recovery_hold_s` only, which may be short, ms. */
+const RECOVERY_MS = 3_000;
 
 /**
  * @param {string} room
@@ -34,15 +41,25 @@ export async function fetchBoard(room) {
 }
 
 /**
+ * Only a fresh arrival is spread long: it stands at the end of the line. Of anybody else the turn
+ * may be near, so they wait no longer than those before them can take.
  * @param {Board} board
- * @param {number} position The position this tab had; 0 = none.
+ * @param {import("./state.js").Memory} memory What this browser kept of an earlier look.
+ * @param {number} nowMs
  * @returns {{connectMs: number, askMs: number}} When to connect, and when to ask by HTTP if that
  *   has failed; ms from now.
  */
-export function planArrival({ waiting }, position) {
+export function planArrival({ roomState, waiting, admittedPerMinute }, memory, nowMs) {
   const people = waiting ?? 0;
-  const connectMs = position > 0
-    ? spread(Math.min(position, people), LONGEST_AGAIN_MS)
-    : spread(people);
+  const seen = memory.atMs > 0;
+  const goneMs = seen ? nowMs - memory.atMs : 0;
+  const passed = (admittedPerMinute ?? 0) * (goneMs / 60_000);
+  const ahead = Math.max(0, Math.min(memory.position || people, people) - passed);
+  const { shortest, longest } = AGAIN_MS;
+  const longestMs = Math.min(
+    seen ? Math.max(shortest, Math.min(longest, NEWS_MS + longest - goneMs)) : Infinity,
+    roomState === "recovering" ? RECOVERY_MS : Infinity,
+  );
+  const connectMs = spread(ahead, longestMs);
   return { connectMs, askMs: connectMs + jitter(SOCKET_MS) };
 }

@@ -6,7 +6,11 @@
 
 /** @typedef {ReturnType<typeof makeClock>} Clock */
 
-const LONGEST_PAUSE_MS = 30_000;
+/** Under the shortest `heartbeat_ttl_s` and the usual `recovery_hold_s`, 30 s both: whoever only
+ * waits for the next attempt is neither passed by nor missed when the places are collected. */
+const LONGEST_PAUSE_MS = 20_000;
+/** Whoever has never had a position can wait this long before connecting: those ahead come first. */
+const LONGEST_SPREAD_MS = 30_000;
 /** Newcomers connect at most so many a second, as long as that keeps nobody waiting too long. */
 const PEOPLE_PER_S = 1_000;
 
@@ -24,11 +28,11 @@ export const growing = (failures) =>
 /**
  * The pause before a newcomer connects: none worth mentioning for a short line.
  * @param {number} people In the line.
- * @param {number} [longestMs]
+ * @param {number} [longestMs] At most; it can only shorten the pause.
  * @returns {number} ms.
  */
-export const spread = (people, longestMs = LONGEST_PAUSE_MS) =>
-  Math.random() * Math.min(longestMs, (people / PEOPLE_PER_S) * 1_000);
+export const spread = (people, longestMs = Infinity) =>
+  Math.random() * Math.min(longestMs, LONGEST_SPREAD_MS, (people / PEOPLE_PER_S) * 1_000);
 
 /** @param {string} url Of `heartbeat.js`. */
 export function makeClock(url) {

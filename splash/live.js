@@ -214,7 +214,7 @@ export function makeLive({ room, url, clock, tell, asking }) {
      * @param {number} afterMs
      */
     start(afterMs) {
-      if (socket || loading || openAlarm) return;
+      if (socket?.active || loading || openAlarm) return;
       // What fails now fails again when it is needed, and is dealt with there.
       void library().catch(() => null);
       openAfter(afterMs);

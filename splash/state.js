@@ -14,11 +14,12 @@ import { amount, text } from "./answer.js";
 /** @typedef {View|"arrived"|"near"|"paused"|"recovering"} Phase */
 /** @typedef {""|"returned"|"replaced"} Reason Why a position climbed. */
 /**
- * @typedef {object} Memory What outlives a reload of this tab.
+ * @typedef {object} Memory What this browser keeps, for a reload or the next tab.
  * @property {number} first The position first seen, from which progress counts.
- * @property {number} best Progress reached, 0 to 1; it never goes back.
+ * @property {number} best Progress reached, 0 to 1; it never goes back. 1 = it was their turn.
  * @property {number} position The position last shown; 0 = none.
- * @property {number} atMs When it was shown.
+ * @property {number} atMs When it was shown, or when the visitor came; 0 = never here.
+ * @property {number} keepS How long the place is kept for a visitor who is away.
  */
 /**
  * @typedef {object} State
@@ -37,7 +38,7 @@ import { amount, text } from "./answer.js";
  */
 /**
  * @typedef {(
- *   {type: "board", board: Board} |
+ *   {type: "board", board: Board, nowMs: number} |
  *   {type: "answer", answer: Answer, nowMs: number} |
  *   {type: "connection", connection: Connection} |
  *   {type: "admitted"} | {type: "replaced"} | {type: "join"} |
@@ -62,10 +63,10 @@ const AWAY_MS = 3_000;
 const NEAR = { position: 3, waitS: 60 };
 
 /** @type {Memory} */
-const NOTHING = { first: 0, best: 0, position: 0, atMs: 0 };
+const NOTHING = { first: 0, best: 0, position: 0, atMs: 0, keepS: KEEP_S };
 
 /**
- * @param {any} [memory] What this tab kept of an earlier load, if anything.
+ * @param {any} [memory] What was kept of an earlier load, if anything.
  * @param {number} [nowMs]
  * @returns {State}
  */
@@ -73,7 +74,7 @@ export function initial(memory, nowMs = 0) {
   const kept =
     typeof memory === "object" && memory !== null &&
     Object.keys(NOTHING).every((name) => amount(memory[name]) !== null) &&
-    nowMs - memory.atMs < KEEP_S * 1000;
+    nowMs - memory.atMs < memory.keepS * 1000;
   return {
     view: "joining",
     connection: "connecting",
@@ -98,13 +99,13 @@ export function initial(memory, nowMs = 0) {
 export function next(state, message) {
   switch (message.type) {
     case "board":
-      return state.view === "joining" ? { ...state, board: message.board } : state;
+      return state.view === "joining" ? arrived(state, message.board, message.nowMs) : state;
     case "answer":
       return state.view === "left" ? state : answered(state, message.answer, message.nowMs);
     case "connection":
       return connected(state, message.connection);
     case "admitted":
-      return state.view === "left" ? state : { ...state, view: "turn" };
+      return state.view === "left" ? state : turn(state);
     case "replaced":
       return { ...state, replaced: true };
     case "join":
@@ -118,7 +119,7 @@ export function next(state, message) {
     case "leave":
       return { ...state, leaving: message.leaving };
     case "left":
-      return { ...state, view: "left", leaving: "no" };
+      return { ...state, view: "left", leaving: "no", memory: NOTHING };
     case "tick":
       return {
         ...state,
@@ -130,6 +131,23 @@ export function next(state, message) {
 
 /**
  * @param {State} state
+ * @param {Board} board
+ * @param {number} nowMs
+ * @returns {State}
+ */
+function arrived(state, board, nowMs) {
+  // Reloading does not begin the wait for the first position anew.
+  const memory = state.memory.atMs ? state.memory : { ...NOTHING, atMs: nowMs };
+  return { ...state, board, memory };
+}
+
+/** @param {State} state @returns {State} */
+function turn(state) {
+  return { ...state, view: "turn", memory: { ...state.memory, best: 1, atMs: state.nowMs } };
+}
+
+/**
+ * @param {State} state
  * @param {Answer} answer
  * @param {number} nowMs
  * @returns {State}
@@ -137,20 +155,21 @@ export function next(state, message) {
 function answered(state, answer, nowMs) {
   const title = answer.title || state.answer?.title || "";
   const base = { ...state, answer: { ...answer, title }, nowMs, replaced: false };
-  if (answer.status === "admitted") return { ...base, view: "turn" };
+  if (answer.status === "admitted") return turn(base);
   if (answer.status === "closed") return { ...base, view: "closed" };
   const seen = state.memory;
-  const away = nowMs - seen.atMs > (answer.keepS ?? KEEP_S) * 1000;
+  const keepS = answer.keepS ?? KEEP_S;
+  const over = seen.best === 1 || nowMs - seen.atMs > keepS * 1000;
   const climb = seen.position === 0 ? 0 : answer.position - seen.position;
-  const reason = climb <= 0 ? "" : state.replaced || away ? "replaced" : "returned";
+  const reason = climb <= 0 ? "" : state.replaced || over ? "replaced" : "returned";
   if (reason !== "replaced" && climb > 0 && climb <= seen.position * CLIMB_SHARE) {
-    return { ...base, view: "waiting", memory: { ...seen, atMs: nowMs } };
+    return { ...base, view: "waiting", memory: { ...seen, atMs: nowMs, keepS } };
   }
-  const fresh = seen.first === 0 || reason === "replaced";
+  const fresh = seen.first === 0 || seen.best === 1 || reason === "replaced";
   return {
     ...base,
     view: "waiting",
-    memory: travelled(fresh ? NOTHING : seen, answer.position, nowMs),
+    memory: { ...travelled(fresh ? NOTHING : seen, answer.position), atMs: nowMs, keepS },
     reason: reason || (climb < 0 ? "" : state.reason),
     reasonAtMs: reason ? nowMs : state.reasonAtMs,
   };
@@ -159,13 +178,12 @@ function answered(state, answer, nowMs) {
 /**
  * @param {Memory} memory
  * @param {number} position
- * @param {number} atMs
  * @returns {Memory}
  */
-function travelled(memory, position, atMs) {
+function travelled(memory, position) {
   const first = Math.max(memory.first, position);
   const done = (first - position + 1) / (first + 1);
-  return { first, best: Math.max(memory.best, done), position, atMs };
+  return { ...memory, first, best: Math.max(memory.best, done), position };
 }
 
 /**

@@ -43,7 +43,7 @@ test("an answer puts the visitor in the line", () => {
 function told(changes = {}) {
   const board = readBoard({ room: "shop", queueing: true, ...changes }, "shop");
   assert.ok(board);
-  return next(initial(), { type: "board", board });
+  return next(initial(), { type: "board", board, nowMs: 1_000 });
 }
 
 test("before the first answer the board says what it can, and no position", () => {
@@ -60,7 +60,7 @@ test("before the first answer the board says what it can, and no position", () =
 test("a board that comes late changes nothing", () => {
   const board = told().board;
   assert.ok(board);
-  assert.equal(next(waiting, { type: "board", board }), waiting);
+  assert.equal(next(waiting, { type: "board", board, nowMs: 2_000 }), waiting);
 });
 
 test("whoever joins again starts without the old board", () => {
@@ -168,6 +168,35 @@ test("a reload keeps position and progress; a stale or broken memory is dropped"
   for (const broken of [{}, [], "x", 4, null, { ...half.memory, best: "1" }]) {
     assert.equal(initial(broken, 2_000).memory.position, 0);
   }
+});
+
+test("a place is remembered for as long as the room keeps it, also before it has a position", () => {
+  const long = hear(waiting, { position: 50, place_ttl_s: 3_600 }, 2_000);
+  assert.equal(initial(long.memory, 3_601_000).memory.position, 50);
+  assert.equal(initial(long.memory, 3_603_000).memory.position, 0);
+  const arrived = told({ waiting: 12_000 });
+  assert.equal(arrived.memory.atMs, 1_000);
+  const board = arrived.board;
+  assert.ok(board);
+  const reloaded = next(initial(arrived.memory, 9_000), { type: "board", board, nowMs: 9_000 });
+  assert.equal(reloaded.memory.atMs, 1_000);
+});
+
+test("whoever had their turn and stands in line again has a new place", () => {
+  const head = hear(waiting, { position: 2 });
+  for (const inside of [
+    hear(head, { status: "admitted", position: null }), next(head, { type: "admitted" }),
+  ]) {
+    const again = hear(initial(inside.memory, 2_000), { position: 300 }, 2_000);
+    assert.equal(again.memory.position, 300);
+    assert.equal(again.reason, "replaced");
+    assert.ok(again.memory.best < 0.01);
+    assert.ok(hear(initial(inside.memory, 2_000), { position: 2 }, 2_000).memory.best < 1);
+  }
+});
+
+test("a place that was given up is not remembered", () => {
+  assert.equal(next(waiting, { type: "left" }).memory.position, 0);
 });
 
 test("each state of the room has its phase", () => {

@@ -19,19 +19,22 @@ const { room, goUrl, wanted, unsent } = readAddress(location, dataset);
 /** More trips than this in a minute that led back here, and the visitor goes by hand. */
 const TRIPS = 3;
 
-/** @param {string} name @returns {any} Null where there is nothing, or no storage. */
-function recall(name) {
+/** Kept for all tabs, which share the ticket, or for this tab alone. */
+/** @typedef {"localStorage"|"sessionStorage"} Kept */
+
+/** @param {Kept} kept @param {string} name @returns {any} Null: there is nothing, or no storage. */
+function recall(kept, name) {
   try {
-    return JSON.parse(sessionStorage.getItem(`waitroom:${room}:${name}`) ?? "null");
+    return JSON.parse(window[kept].getItem(`waitroom:${room}:${name}`) ?? "null");
   } catch {
     return null;
   }
 }
 
-/** @param {string} name @param {unknown} value */
-function remember(name, value) {
+/** @param {Kept} kept @param {string} name @param {unknown} value */
+function remember(kept, name, value) {
   try {
-    sessionStorage.setItem(`waitroom:${room}:${name}`, JSON.stringify(value));
+    window[kept].setItem(`waitroom:${room}:${name}`, JSON.stringify(value));
   } catch {
     // Without storage a reload forgets how far the line has come; nothing else.
   }
@@ -40,14 +43,14 @@ function remember(name, value) {
 const texts = JSON.parse(element("texts").textContent ?? "{}");
 const say = makeTexts(texts, lang, pickLocale(lang, navigator.languages));
 const render = makeRender(say);
-let state = initial(recall("memory"), Date.now());
+let state = initial(recall("localStorage", "memory"), Date.now());
 let gone = false;
 
 /** @param {import("./state.js").Message} message */
 function tell(message) {
   const before = state;
   state = next(state, message);
-  if (state.memory !== before.memory) remember("memory", state.memory);
+  if (state.memory !== before.memory) remember("localStorage", "memory", state.memory);
   render(state);
   const now = phase(state);
   if (now !== "turn") gone = false;
@@ -60,10 +63,10 @@ function go() {
   gone = true;
   element("go").setAttribute("href", goUrl);
   const minuteAgo = Date.now() - 60_000;
-  const past = recall("trips");
+  const past = recall("sessionStorage", "trips");
   const trips = (Array.isArray(past) ? past : []).filter((at) => at > minuteAgo);
   if (trips.length >= TRIPS) return;
-  remember("trips", [...trips, Date.now()]);
+  remember("sessionStorage", "trips", [...trips, Date.now()]);
   // The way back from the site then leads to where the visitor came from, not to this page.
   location.replace(goUrl);
 }
@@ -76,8 +79,8 @@ const asking = makeAsking({
   clock,
   tell,
   isLive: () => live?.isLive() ?? false,
-  heard: ({ status, waiting }) => {
-    if (status === "waiting") void connect(spread(waiting ?? 0) + Math.random() * 1_000);
+  heard: ({ status, position }) => {
+    if (status === "waiting") void connect(spread(position) + Math.random() * 1_000);
   },
   stopped: () => live?.close(),
 });
@@ -87,8 +90,11 @@ void arrive();
 async function arrive() {
   const board = await fetchBoard(room);
   if (!board?.queueing) return asking.start();
-  tell({ type: "board", board });
-  const { connectMs, askMs } = planArrival(board, state.memory.position);
+  const nowMs = Date.now();
+  // Whoever sends a form was inside, most likely: there may be a seat, and no line to wait for.
+  const line = unsent ? { ...board, waiting: 0 } : board;
+  const { connectMs, askMs } = planArrival(line, state.memory, nowMs);
+  tell({ type: "board", board, nowMs });
   asking.start(askMs);
   return connect(connectMs);
 }

@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from waitroom.config import MIN_KEY_LENGTH, Config
+from waitroom.config import Config
 from waitroom.errors import ConfigError
 from waitroom.keyring import FILE_NAME, with_secrets
+from waitroom.tokens import MIN_KEY_LENGTH
 
 KEY, TOKEN = "k" * 40, "t" * 40
 

@@ -105,6 +105,12 @@ def test_no_other_spelling_of_a_token_is_accepted() -> None:
                 tokens.read_ticket(longer, "shop")
 
 
+@pytest.mark.parametrize("keys", [[""], ["k" * 31], [KEY, ""], KEY, f"{KEY},{KEY}"])
+def test_a_key_that_could_be_guessed_is_refused_at_start(keys: Any) -> None:
+    with pytest.raises(ConfigError):
+        Tokens(keys)
+
+
 def test_signing_without_a_key_is_refused_at_start() -> None:
     with pytest.raises(ConfigError):
         Tokens([])

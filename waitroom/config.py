@@ -15,10 +15,9 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from waitroom.errors import ConfigError
 from waitroom.ranges import allowed
+from waitroom.tokens import MIN_KEY_LENGTH
 
 PREFIX = "WAITROOM_"
-#: Shortest signing key, in characters.
-MIN_KEY_LENGTH = 32
 
 Port = Annotated[int, Field(ge=0, le=65_535)]
 

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.http import dump_cookie, parse_cookie
 
 from waitroom.errors import TokenError, TokenMissingError
-from waitroom.tokens import Pass, Ticket, Tokens
+from waitroom.tokens import NOBODY, Pass, Ticket, Tokens
 
 #: How long a browser keeps a ticket, seconds. The place itself lapses much earlier.
 TICKET_COOKIE_S = 86_400
@@ -83,6 +83,23 @@ def read_pass(
         except TokenError:
             continue
     return None
+
+
+def read_held_pass(
+    tokens: Tokens, room: str, header: str | None, *, epoch: int, now_ms: int
+) -> Pass | None:
+    """Return the pass for a seat that a browser holds, or None when none verifies.
+
+    Args:
+        tokens: The keys.
+        room: The room it must be for.
+        header: The Cookie header, untrusted.
+        epoch: The room's epoch.
+        now_ms: Milliseconds since the epoch.
+    """
+    shown = cookies(header).getlist(pass_cookie_name(room))
+    found = read_pass(tokens, room, shown, epoch=epoch, now_ms=now_ms)
+    return None if found is None or found.visitor == NOBODY else found
 
 
 def ticket_cookie(room: str, token: str, *, secure: bool) -> str:

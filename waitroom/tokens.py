@@ -25,6 +25,8 @@ from waitroom.errors import (
 
 #: Longest token looked at, in characters; ours stay under 180.
 MAX_TOKEN_LENGTH = 256
+#: Shortest signing key, characters.
+MIN_KEY_LENGTH = 32
 #: Holder of passes to a room that lets everybody through: good at edges, worth no seat.
 NOBODY = "-" * 22
 #: How far two hosts' clocks may differ, in milliseconds.
@@ -80,13 +82,18 @@ class Tokens:
         secret_keys: Oldest first; the last one signs, all verify. Each at least 32 characters.
 
     Raises:
-        ConfigError: If there is no key.
+        ConfigError: If there is no key, or one is too short.
     """
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
+        if isinstance(secret_keys, str):
+            # A sequence too, of one character each.
+            raise ConfigError("the signing keys have to be a list; split them at the commas")
         keys = list(secret_keys)
         if not keys:
             raise ConfigError("at least one signing key is needed")
+        if min(map(len, keys)) < MIN_KEY_LENGTH:
+            raise ConfigError(f"each signing key needs at least {MIN_KEY_LENGTH} characters")
         self._tickets = _signer(keys, TICKET_SALT)
         self._passes = _signer(keys, PASS_SALT)
         self._origin = _signer(keys, ORIGIN_SALT)

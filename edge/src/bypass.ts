@@ -14,7 +14,7 @@ type Network = [Address, number];
 
 /** A rule as the service tells it. */
 export const ruleSchema = v.strictObject({
-  path: v.optional(v.nullable(v.pipe(v.string(), v.startsWith("/"))), null),
+  path: v.optional(v.nullable(v.pipe(v.string(), v.regex(/^\//))), null),
   methods: v.optional(v.nullable(v.array(v.string())), null),
   header: v.optional(v.nullable(v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,64}$/))), null),
   value: v.optional(v.nullable(v.string()), null),

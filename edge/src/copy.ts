@@ -2,17 +2,14 @@
 
 import * as v from "valibot";
 
+import { readJson } from "./json";
 import type { Store } from "./store";
 
 /** How long isolates that start while the service is away find a copy, seconds. */
 const COPY_S = 86_400;
 const NAME = "rooms";
 
-const stampSchema = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.object({ heardMs: v.number(), etag: v.string() }),
-);
+const stampSchema = v.object({ heardMs: v.number(), etag: v.string() });
 
 /** The document, and when the service told it. */
 export interface RoomsCopy {
@@ -25,9 +22,9 @@ export interface RoomsCopy {
 export async function loadCopy(store: Store, nowMs: number): Promise<RoomsCopy | null> {
   const found = await store.get(NAME);
   if (found === null) return null;
-  const stamp = v.safeParse(stampSchema, found.meta);
-  if (!stamp.success) return null;
-  const { etag, heardMs } = stamp.output;
+  const stamp = readJson(stampSchema, found.meta);
+  if (stamp === null) return null;
+  const { etag, heardMs } = stamp;
   // Another host's clock may be ahead; nothing was heard later than now.
   return { text: new TextDecoder().decode(found.body), etag, heardMs: Math.min(heardMs, nowMs) };
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
-import { PAGE, World, answered, pass, room, setCookies, stopClock } from "./testing";
+import { PAGE, VISITOR, World, answered, pass, room, setCookies, stopClock } from "./testing";
 
 let world: World;
 
@@ -95,75 +95,6 @@ describe("a visitor with a pass", () => {
   });
 });
 
-describe("the origin", () => {
-  test("never hears what a visitor claims in the edge's name", async () => {
-    const claims = {
-      "Waitroom-Gate": "shop",
-      waitroom_gate: "shop",
-      "WAITROOM-ORIGIN": "forged",
-      Waitroom_Origin: "forged",
-    };
-    await world.visit("/", claims);
-    const seen = [...(world.atOrigin[0]?.headers ?? [])].filter(([name]) =>
-      name.startsWith("waitroom"),
-    );
-    expect(seen.map(([name]) => name)).toEqual(["waitroom-origin"]);
-    expect(seen[0]?.[1]).not.toContain("forged");
-  });
-
-  test("gets one word for many requests, and a new one before it runs out", async () => {
-    const words = new Set<string | null>();
-    for (let n = 0; n < 3; n++) {
-      await world.visit("/");
-      words.add(world.atOrigin.at(-1)?.headers.get("waitroom-origin") ?? null);
-    }
-    expect(words.size).toBe(1);
-    await pass(31_000, 1_000);
-    await world.visit("/");
-    words.add(world.atOrigin.at(-1)?.headers.get("waitroom-origin") ?? null);
-    expect(words.size).toBe(2);
-  });
-
-  test("gets the canonical page, its query and its body", async () => {
-    world.rooms = [];
-    const form = { method: "POST", body: "b" };
-    const answer = await world.visit("//a/%2e%2e/b%20c?x=%zz&y=//", {}, form);
-    expect(answer.status).toBe(200);
-    const seen = world.atOrigin[0];
-    expect(seen?.url).toBe("https://site.example/b%20c?x=%zz&y=//");
-    expect(seen?.method).toBe("POST");
-    expect(await seen?.text()).toBe("b");
-  });
-
-  test("is not followed when it redirects", async () => {
-    world.origin = () => Response.redirect("https://elsewhere.example/", 302);
-    expect((await world.visit("/")).status).toBe(302);
-    expect(world.atOrigin[0]?.redirect).toBe("manual");
-  });
-
-  test("that cannot be reached is said to be so, and the pass is kept", async () => {
-    entering({ status: "admitted", pass: await world.pass(), deadline_ms: Date.now() + 300_000 });
-    world.origin = () => Promise.reject(new TypeError("connection refused"));
-    const answer = await world.visit("/shop");
-    expect(answer.status).toBe(502);
-    expect(Object.keys(setCookies(answer))).toEqual(["waitroom_pass_shop"]);
-  });
-
-  test("is asked over its binding, where there is one", async () => {
-    const seen: string[] = [];
-    const ORIGIN = {
-      fetch: async (request: Request) => {
-        seen.push(request.url);
-        return new Response("bound");
-      },
-    };
-    const bound = new World({ ORIGIN: ORIGIN as never });
-    expect(await (await bound.visit("/x")).text()).toBe("bound");
-    expect(seen).toEqual(["https://site.example/x"]);
-    expect(bound.atOrigin).toEqual([]);
-  });
-});
-
 describe("an open room", () => {
   test("admits with a pass and no ticket left behind", async () => {
     const granted = await world.pass();
@@ -206,7 +137,7 @@ describe("an open room", () => {
   test("that was closed or deleted meanwhile is treated so", async () => {
     entering({ status: "closed" });
     expect((await world.visit("/shop", {})).status).toBe(429);
-    world.answers["enter"] = () => new Response("", { status: 404 });
+    delete world.answers["enter"];
     const answer = await world.visit("/shop");
     expect(await answer.text()).toBe("the site");
     expect(world.atOrigin[0]?.headers.get("waitroom-gate")).toBeNull();
@@ -215,6 +146,8 @@ describe("an open room", () => {
   test.each([
     ["answers with garbage", () => new Response("<html>")],
     ["answers with 500", () => new Response("", { status: 500 })],
+    ["is not found by a proxy", () => new Response("<h1>Not Found", { status: 404 })],
+    ["is not found in JSON", () => Response.json({ error: "not_found" }, { status: 404 })],
     ["admits without a pass", () => Response.json({ status: "admitted" })],
     ["gives what is no token", () => Response.json({ status: "waiting", ticket: "a; b=c" })],
     ["is gone", () => Promise.reject(new TypeError("refused"))],
@@ -234,6 +167,24 @@ describe("an open room", () => {
     expect((await world.visit("/shop")).status).toBe(503);
     expect(world.asked()).toHaveLength(next);
     expect(world.atOrigin).toEqual([]);
+  });
+
+  test("brings no new ticket beside a pass that ran out, whatever runs at once", async () => {
+    const lapsed = await world.pass(-60_000);
+    const cookie = `waitroom_pass_shop=${lapsed}`;
+    entering({ status: "waiting", ticket: "AAA.BBB" });
+    await world.visit("/");
+    const visits = Array.from({ length: 3 }, () => world.visit("/shop", { ...PAGE, cookie }));
+    for (const answer of await Promise.all(visits)) {
+      expect(setCookies(answer)).toEqual({ waitroom_ticket_shop: "AAA.BBB" });
+    }
+    expect(await world.sent("enter")).toEqual({ room: "shop", ticket: null, pass: lapsed });
+    const shown = await world.tokens.signTicket({ room: "shop", visitor: VISITOR, place: 1 });
+    await world.visit("/shop", { ...PAGE, cookie: `${cookie}; waitroom_ticket_shop=${shown}` });
+    expect(await world.sent("enter")).toEqual({ room: "shop", ticket: shown, pass: lapsed });
+    world.answers["enter"] = () => new Response("", { status: 500 });
+    const held = await world.visit("/shop", { ...PAGE, cookie });
+    expect([held.status, held.headers.getSetCookie()]).toEqual([503, []]);
   });
 
   test("lets all in for a while when it is to be open without its service", async () => {

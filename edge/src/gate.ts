@@ -108,13 +108,16 @@ export class Gate {
   async #enter(asked: Enter, turn: Turn): Promise<Forward | Splash | Hold> {
     const { visit } = turn;
     const room = this.#room(asked.room);
-    // Made before it is shown: after a lost answer the visitor holds what the service knows.
-    const ticket = asked.ticket ?? (await this.#newTicket(room.name, visit));
+    // Made before it is shown: after a lost answer the visitor holds what the service knows. A
+    // lapsed pass does as well, and requests side by side must not each bring another ticket.
+    const { lapsed } = asked;
+    const ticket =
+      asked.ticket ?? (lapsed === null ? await this.#newTicket(room.name, visit) : null);
     try {
-      const answer = await this.#service.enter(room.name, ticket, asked.lapsed);
+      const answer = await this.#service.enter(room.name, ticket, lapsed);
       if (answer.status === "waiting") {
         const given = answer.ticket ?? ticket;
-        if (given !== asked.ticket) turn.giveTicket(room.name, given);
+        if (given !== null && given !== asked.ticket) turn.giveTicket(room.name, given);
       } else if (answer.status === "admitted" && answer.pass !== null) {
         // A ticket is given up at the door, as in the service's own `go`.
         if (asked.ticket !== null) turn.giveTicket(room.name, "");
@@ -123,7 +126,7 @@ export class Gate {
       return entered(asked, answer.status);
     } catch (error) {
       if (!(error instanceof ServiceError)) throw error;
-      if (asked.splash.issueTicket) turn.giveTicket(room.name, ticket);
+      if (ticket !== null && asked.splash.issueTicket) turn.giveTicket(room.name, ticket);
       const sinceMs = this.#service.breaker.awaySinceMs ?? visit.nowMs;
       // The ticket made above is the visitor's; another would be a second place.
       return away(room, visit, asked.page, sinceMs, true);

@@ -32,7 +32,7 @@ export async function inlineReply(
     .decode(found.body)
     .replaceAll("?nojs=1", () => personal)
     .replace("<html ", `<html data-room="${room.name}" ${unsent}`);
-  const headers = new Headers(found.headers.filter(([name]) => RETURNED.has(name)));
+  const headers = new Headers(found.headers.filter(([name = ""]) => RETURNED.has(name)));
   headers.set("cache-control", "no-store");
   headers.set("x-content-type-options", "nosniff");
   return new Response(body, { status: room.queueingStatusCode, headers });
@@ -48,7 +48,8 @@ async function page(
     const wanted = { path: PREFIX + room.name, language, statuses: [200, room.queueingStatusCode] };
     const found = await kept.get(wanted, waiting);
     const type = found?.headers.find(([name]) => name === "content-type")?.[1];
-    return type?.startsWith("text/html") ? found : null;
+    const good = found !== null && wanted.statuses.includes(found.status);
+    return good && type?.startsWith("text/html") ? found : null;
   } catch (error) {
     if (error instanceof ServiceError) return null;
     throw error;

@@ -63,6 +63,8 @@ test("a browser that has it hears that nothing changed, and HEAD gets no body", 
   }
   expect(ask({ headers: { "if-none-match": 'W/"ee"' } }).status).toBe(200);
   expect(await ask({ method: "HEAD" }).text()).toBe("");
+  const empty = await kept({ ...answer({}, 204), body: new Uint8Array() }, 0, 0);
+  expect(respond(empty, new Request("https://h/"), 0).status).toBe(204);
 });
 
 test("a page of another status than 200 is never said to be unchanged", async () => {

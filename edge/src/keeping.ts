@@ -1,8 +1,12 @@
-/** A public answer as it is kept: its bytes, plain and gzipped, and until when it is fresh. */
+/**
+ * An answer without anything personal, as it is kept: its bytes, plain and gzipped, and until when
+ * it is fresh.
+ */
 
 import * as v from "valibot";
 
 import type { Answer } from "./calls";
+import { readJson } from "./json";
 import type { Stored } from "./store";
 
 /** Longest time that anything is kept, seconds. */
@@ -18,38 +22,39 @@ const KEPT_HEADERS = [
   "content-type",
   "cross-origin-resource-policy",
   "etag",
+  "location",
   "permissions-policy",
   "referrer-policy",
+  "retry-after",
   "vary",
   "x-content-type-options",
 ];
 
-const metaSchema = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.object({
-    status: v.number(),
-    headers: v.array(v.tuple([v.string(), v.string()])),
-    keptMs: v.number(),
-    untilMs: v.number(),
-  }),
-);
+const metaSchema = v.object({
+  status: v.number(),
+  headers: v.array(v.array(v.string())),
+  keptMs: v.number(),
+  untilMs: v.number(),
+});
 
-/** An answer that everybody may see. */
+/** An answer that was asked for without anything personal; kept only if everybody may see it. */
 export interface KeptAnswer {
   readonly status: number;
-  readonly headers: [string, string][];
+  readonly headers: string[][];
   readonly body: Uint8Array;
   /** Null if that is not worth it. */
   readonly zipped: Uint8Array | null;
   readonly keptMs: number;
-  /** From then on it is asked for again, ms since the epoch. */
+  /** From then on it is asked for again, ms since the epoch; `keptMs` if it is never to be kept. */
   readonly untilMs: number;
 }
 
-/** Return an answer of the service in the form that can be kept. */
+/**
+ * Return an answer of the service in the form that can be kept.
+ * @param seconds For how long it may be; 0 if it is for one request only.
+ */
 export async function kept(answer: Answer, nowMs: number, seconds: number): Promise<KeptAnswer> {
-  const headers = KEPT_HEADERS.flatMap((name): [string, string][] => {
+  const headers = KEPT_HEADERS.flatMap((name) => {
     const value = answer.headers.get(name);
     // Gzipped it is another file, byte for byte.
     const weak = name === "etag" && !value?.startsWith("W/") ? "W/" : "";
@@ -90,10 +95,10 @@ export function toStored({ status, headers, body, keptMs, untilMs }: KeptAnswer)
 
 /** Return an answer that another isolate has shared. */
 export async function fromStored(stored: Stored | null): Promise<KeptAnswer | null> {
-  const meta = v.safeParse(metaSchema, stored?.meta);
-  if (stored === null || !meta.success) return null;
+  const meta = stored && readJson(metaSchema, stored.meta);
+  if (!meta) return null;
   const { body } = stored;
-  return { ...meta.output, body, zipped: await zip(meta.output.headers, body) };
+  return { ...meta, body, zipped: await zip(meta.headers, body) };
 }
 
 /** Return a kept answer for one request: whole, gzipped, without a body, or not changed. */
@@ -107,7 +112,8 @@ export function respond(answer: KeptAnswer, request: Request, nowMs: number): Re
   }
   const unzips = zipped !== null && acceptsGzip(request.headers.get("accept-encoding") ?? "");
   if (unzips) headers.set("content-encoding", "gzip");
-  const sent = request.method === "HEAD" ? null : unzips ? zipped : body;
+  const bodiless = request.method === "HEAD" || body.length === 0;
+  const sent = bodiless ? null : unzips ? zipped : body;
   return new Response(sent, { status, headers, encodeBody: "manual" });
 }
 
@@ -121,7 +127,7 @@ function acceptsGzip(shown: string): boolean {
   return /\bgzip\b(?!\s*;\s*q=0(?:\.0{0,3})?\s*(?:,|$))/i.test(shown);
 }
 
-async function zip(headers: [string, string][], body: Uint8Array): Promise<Uint8Array | null> {
+async function zip(headers: string[][], body: Uint8Array): Promise<Uint8Array | null> {
   const type = headers.find(([name]) => name === "content-type")?.[1] ?? "";
   if (body.length < ZIP_MIN || !ZIPPED_TYPES.test(type)) return null;
   const zipping = new Response(body).body?.pipeThrough(new CompressionStream("gzip"));

@@ -64,11 +64,11 @@ export class Kept {
   }
 
   /**
-   * Return an answer, kept or asked for; null if the service gives none that is for everybody.
+   * Return an answer, kept or asked for; null if it has to be asked for in the visitor's own name.
    * @throws ServiceError If there is none in time.
    */
   async get(wanted: Wanted, waiting: Waiting): Promise<KeptAnswer | null> {
-    const key = `${wanted.language} ${wanted.path}`;
+    const key = `${wanted.language} ${wanted.statuses} ${wanted.path}`;
     const found = this.#known.get(key);
     const nowMs = this.#runtime.nowMs();
     if (found !== undefined && nowMs < found.untilMs) return found;
@@ -91,9 +91,10 @@ export class Kept {
         return shared;
       }
       const made = await this.#ask(wanted);
-      if (made === null) return null;
+      const leftS = made && Math.ceil((made.untilMs - this.#runtime.nowMs()) / 1000);
+      // What is not for everybody goes to this one visitor: it holds nothing personal.
+      if (!leftS || leftS <= 0) return made;
       this.#keep(key, made);
-      const leftS = Math.ceil((made.untilMs - this.#runtime.nowMs()) / 1000);
       waiting.waitUntil(this.#store.put(key, toStored(made), leftS));
       return made;
     } finally {
@@ -108,7 +109,7 @@ export class Kept {
     try {
       const answer = await call(this.#runtime, `${url}${path}`, { headers }, ANSWER_MAX);
       const seconds = statuses.includes(answer.status) ? lifeS(answer, language !== "") : 0;
-      return seconds > 0 ? await kept(answer, this.#runtime.nowMs(), seconds) : null;
+      return await kept(answer, this.#runtime.nowMs(), seconds);
     } catch (error) {
       if (!(error instanceof UnreachableError)) {
         if (error instanceof ServiceError) return null;

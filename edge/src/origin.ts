@@ -4,6 +4,7 @@
  */
 
 import type { Forward } from "./decide";
+import { printable } from "./paths";
 import { jsonReply } from "./replies";
 import type { Runtime } from "./runtime";
 import type { Tokens } from "./token";
@@ -13,10 +14,13 @@ import { type Visit, parts } from "./visit";
 export const GATE_HEADER = "waitroom-gate";
 /** Holds the edge's word. */
 export const ORIGIN_HEADER = "waitroom-origin";
-/** Servers that make CGI names of headers read `_` as `-`. */
-const OTHER_SPELLINGS = ["waitroom_gate", "waitroom_origin"];
 /** What nobody but an edge may say. */
-export const EDGE_NAMES = [GATE_HEADER, ORIGIN_HEADER, ...OTHER_SPELLINGS];
+export const OURS = [GATE_HEADER, ORIGIN_HEADER];
+const HOST_HEADER = "x-forwarded-host";
+/** Also what names another page than the one that was judged, or another host, to some servers. */
+const DROPPED = [...OURS, "x-original-url", "x-rewrite-url", HOST_HEADER].flatMap(spellings);
+/** Caches that have a header of their own go by it, whatever Cache-Control says. */
+const CACHE_HEADERS = ["cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"];
 
 /** Life of the edge's word. */
 const PROOF_MS = 60_000;
@@ -51,11 +55,13 @@ export class Origin {
     const address = visit.path === decision.page ? null : moved(request, visit, decision.page);
     const onward = new Request(address ?? request, address === null ? MANUAL : request);
     const { headers } = onward;
-    for (const name of OTHER_SPELLINGS) headers.delete(name);
+    // Cheaper than a look at all that was sent.
+    for (const name of DROPPED) headers.delete(name);
+    if (request.headers.has(HOST_HEADER)) headers.set(HOST_HEADER, visit.host);
     headers.set(ORIGIN_HEADER, this.#freshWord(visit.nowMs) ?? (await this.#newWord(visit.nowMs)));
-    const passed = decision.reason === "pass" ? decision.room : null;
-    if (passed === null) headers.delete(GATE_HEADER);
-    else headers.set(GATE_HEADER, passed);
+    if (decision.reason === "pass" && decision.room !== null) {
+      headers.set(GATE_HEADER, decision.room);
+    }
     const answer = await this.#ask(onward);
     return setCookies.length === 0 ? answer : withCookies(answer, setCookies);
   }
@@ -88,17 +94,27 @@ const MANUAL: RequestInit = { redirect: "manual" };
 function moved(request: Request, visit: Visit, page: string): string {
   const { authority } = parts(request.url);
   const scheme = request.url.slice(0, request.url.indexOf(":"));
-  const query = visit.query ? `?${visit.query}` : "";
+  const query = visit.query ? `?${printable(visit.query)}` : "";
   return `${scheme}://${authority}${page}${query}`;
 }
 
 /** Return an answer with cookies added, kept from caches: they would hand them to everybody. */
 export function withCookies(answer: Response, setCookies: readonly string[]): Response {
   const own = new Response(answer.body, answer);
-  const stored = own.headers.get("cache-control")?.toLowerCase() ?? "";
-  if (!stored.includes("no-store") && !stored.includes("private")) {
+  // `private="set-cookie"` leaves the rest to everybody, so only whole directives count.
+  const rules = (own.headers.get("cache-control") ?? "").replace(/"[^"]*"/g, '""');
+  if (!/(^|,)\s*(no-store|private)\s*(,|$)/i.test(rules)) {
     own.headers.set("cache-control", "private, no-cache");
   }
+  for (const name of CACHE_HEADERS) own.headers.delete(name);
   for (const cookie of setCookies) own.headers.append("set-cookie", cookie);
   return own;
+}
+
+/** Return a header's name in all spellings: servers that make CGI names read `_` as `-`. */
+function spellings(name: string): string[] {
+  const at = name.lastIndexOf("-");
+  if (at < 0) return [name];
+  const end = name.slice(at + 1);
+  return spellings(name.slice(0, at)).flatMap((start) => [`${start}-${end}`, `${start}_${end}`]);
 }

@@ -6,7 +6,8 @@
  */
 
 import { ServiceError, call, passedOn, readLimited, timed } from "./calls";
-import { EDGE_NAMES } from "./origin";
+import { OURS } from "./origin";
+import { printable } from "./paths";
 import { awayReply, jsonReply } from "./replies";
 import type { Runtime, Waiting } from "./runtime";
 import type { Service } from "./service";
@@ -14,7 +15,7 @@ import { type Visit, plainName } from "./visit";
 
 /** Longest request body handed on, bytes; visitors send a few hundred. */
 const BODY_MAX = 64 * 1024;
-const CLAIMS = new Set(["forwarded", "x-real-ip", ...EDGE_NAMES]);
+const CLAIMS = new Set(["forwarded", "x-real-ip", ...OURS]);
 
 /** Hand one request to the service. */
 export async function proxy(
@@ -77,7 +78,7 @@ function onwardTo(
   page: string,
   body: Uint8Array,
 ): Request | null {
-  const query = visit.query ? `?${visit.query}` : "";
+  const query = visit.query ? `?${printable(visit.query)}` : "";
   const init: RequestInit = {
     method: visit.method,
     headers: headersFor(request, visit),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { BATCH_MAX, REMEMBERED_MAX, Renewals } from "./renewals";
+import { BATCH_MAX, FORGET_MS, REMEMBERED_MAX, Renewals } from "./renewals";
 
 const wanted = (token: string) => ({ room: "shop", token });
 
@@ -66,4 +66,17 @@ test("what has run out is forgotten, in the line and in memory", () => {
   renewals.forget(10);
   expect(renewals.renewed.size).toBe(0);
   expect(renewals.take()).toEqual([wanted("d")]);
+});
+
+test("one that lives long does not keep the others in memory", () => {
+  const renewals = new Renewals();
+  renewals.ask("museum", "long", 10 * FORGET_MS);
+  for (let n = 1; n < REMEMBERED_MAX; n++) renewals.ask("shop", `p${n}`, 10);
+  renewals.forget(5);
+  // All are looked through only once in a while.
+  renewals.forget(20);
+  renewals.ask("shop", "more", 2 * FORGET_MS);
+  renewals.forget(5 + FORGET_MS);
+  renewals.ask("shop", "later", 2 * FORGET_MS);
+  expect(renewals.take()).toEqual([{ room: "museum", token: "long" }, wanted("later")]);
 });

@@ -10,6 +10,8 @@
 export const BATCH_MAX = 500;
 /** Most passes remembered; above that, renewal waits until some have run out. */
 export const REMEMBERED_MAX = 100_000;
+/** How often all that is remembered is looked through. */
+export const FORGET_MS = 30_000;
 
 /** A pass that is to live longer. */
 export interface Wanted {
@@ -23,6 +25,7 @@ export class Renewals {
   readonly #asked = new Map<string, number>();
   readonly #renewed = new Map<string, string>();
   #queue: Wanted[] = [];
+  #forgotMs = Number.NEGATIVE_INFINITY;
   /** What was sent and not answered yet: the platform may cut off who waits for the answer. */
   #sent: readonly Wanted[] = [];
 
@@ -77,11 +80,12 @@ export class Renewals {
     });
   }
 
-  /** Drop what has run out. */
+  /** Drop what has run out, once in a while: rooms differ, so what came first may run out last. */
   forget(nowMs: number): void {
-    // Asked for first, run out first, or soon after: the rest need not be looked at.
+    if (Math.abs(nowMs - this.#forgotMs) < FORGET_MS) return;
+    this.#forgotMs = nowMs;
     for (const [token, atMs] of this.#asked) {
-      if (atMs > nowMs) break;
+      if (atMs > nowMs) continue;
       this.#asked.delete(token);
       this.#renewed.delete(token);
     }

@@ -32,10 +32,19 @@ describe("a document", () => {
     ["a rule with a condition that is not known", { rooms: [{ name: "a", bypass: [{ asn: 1 }] }] }],
     ["a network that is none", { rooms: [{ name: "a", bypass: [{ network: "10.0.0.0/x" }] }] }],
     ["a route with a part that is not known", { rooms: [{ name: "a", routes: [{ port: 1 }] }] }],
-    ["a language that could end a header", { rooms: [], languages: ["de\r\nx: y"] }],
     ["nothing", null],
   ])("with %s is refused as a whole", (_, document) => {
     expect(() => parseRooms(document)).toThrow();
+  });
+
+  test.each([
+    [["es-419", "zh_TW", "DE"], ["es-419", "zh_tw", "de"]],
+    [["de\r\nx: y", "de", "", 1, null, { toString: 1 }, "x".repeat(36)], ["de"]],
+    ["de", []],
+    [null, []],
+  ])("whose languages are %j is never refused for them", (languages, offered) => {
+    const rooms = parseRooms({ rooms: [{ name: "shop" }], languages });
+    expect([rooms.languages, rooms.get("shop")?.name]).toEqual([offered, "shop"]);
   });
 
   test("with one room known to be queueing is another one, the same otherwise", () => {

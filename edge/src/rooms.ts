@@ -12,22 +12,25 @@ import { passCookieName, ticketCookieName } from "./identity";
 import type { Visit } from "./visit";
 
 const flag = v.optional(v.boolean(), false);
+const matching = (shape: RegExp) => v.pipe(v.string(), v.regex(shape));
 const whole = (min: number, max: number) =>
-  v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
-const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
+  v.pipe(
+    v.number(),
+    v.check((value) => Number.isInteger(value) && value >= min && value <= max),
+  );
 
 // What stands inside a route, a rule or a policy is known in full, or the whole is refused: a
 // condition that an older edge left out would open a door.
 const routeSchema = v.strictObject({
-  host: v.optional(v.pipe(text(253), v.toLowerCase()), "*"),
-  path: v.optional(v.pipe(text(512), v.startsWith("/")), "/"),
+  host: v.optional(matching(/^[^]{0,253}$/), "*"),
+  path: v.optional(matching(/^\/[^]{0,511}$/), "/"),
 });
 const awaySchema = v.strictObject({
   action: v.optional(v.picklist(["open", "closed"]), "closed"),
   open_limit_s: v.optional(whole(0, 86_400), 600),
 });
 const roomSchema = v.object({
-  name: v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9_-]{0,39}$/)),
+  name: matching(/^[a-z0-9][a-z0-9_-]{0,39}$/),
   routes: v.optional(v.array(routeSchema), []),
   bypass: v.optional(v.array(ruleSchema), []),
   delivery: v.optional(v.picklist(["redirect", "inline"]), "redirect"),
@@ -42,10 +45,7 @@ const roomSchema = v.object({
   recovering: flag,
   message: v.optional(v.nullable(v.string()), null),
 });
-const roomsSchema = v.object({
-  rooms: v.array(roomSchema),
-  languages: v.optional(v.array(v.pipe(v.string(), v.regex(/^[A-Za-z-]{2,20}$/))), []),
-});
+const roomsSchema = v.object({ rooms: v.array(roomSchema), languages: v.optional(v.unknown()) });
 
 /** A part of a site, its path in the form of `Path.match`. */
 interface Route {
@@ -128,9 +128,11 @@ export class Rooms {
  */
 export function parseRooms(document: unknown): Rooms {
   const told = v.parse(roomsSchema, document);
+  // Without a language the page comes in another one; that is no reason to lose the rooms.
+  const languages: unknown[] = Array.isArray(told.languages) ? told.languages : [];
   return new Rooms(
     told.rooms.map(edgeRoom),
-    told.languages.map((language) => language.toLowerCase()),
+    languages.filter(isLanguage).map((name) => name.toLowerCase()),
   );
 }
 
@@ -168,9 +170,13 @@ function edgeRoom(told: v.InferOutput<typeof roomSchema>): EdgeRoom {
   };
 }
 
+function isLanguage(name: unknown): name is string {
+  return typeof name === "string" && /^[A-Za-z0-9_-]{1,35}$/.test(name);
+}
+
 function route(told: Route): Route[] {
   const path = prefix(told.path);
-  return path === null ? [] : [{ host: told.host.replace(/\.+$/, ""), path }];
+  return path === null ? [] : [{ host: told.host.toLowerCase().replace(/\.+$/, ""), path }];
 }
 
 function bySpecificity(a: Row, b: Row): number {

@@ -174,6 +174,44 @@ describe("while the service is away", () => {
     expect(vi.mocked(console.warn).mock.calls).toHaveLength(2);
   });
 
+  test("a good pull does not bring it back while nobody can enter; entering does", async () => {
+    world.answers["enter"] = () => new Promise<Response>(() => undefined);
+    expect((await answered(world.visit("/shop"))).status).toBe(503);
+    const pulls = world.pulls();
+    for (let second = 0; second < 15; second++) {
+      const before = Date.now();
+      expect((await answered(world.visit("/shop"))).status).toBe(503);
+      expect(Date.now()).toBe(before);
+      await pass(1_000);
+    }
+    expect(world.pulls()).toBeGreaterThan(pulls + 3);
+    expect(vi.mocked(console.warn).mock.calls).toHaveLength(1);
+    expect(await world.sent("enter")).toEqual({ room: "waitroom-probe", ticket: null });
+    // What was heard meanwhile counts.
+    world.rooms = [room({ suspended: true })];
+    await pass(3_500);
+    expect((await world.visit("/shop")).status).toBe(200);
+    world.rooms = [room({})];
+    delete world.answers["enter"];
+    for (let n = 0; n < 5; n++) {
+      await answered(world.visit("/"));
+      await pass(1_000);
+    }
+    expect(vi.mocked(console.warn).mock.calls.at(-1)).toEqual(["the waiting room is back"]);
+    const asked = world.asked().length;
+    await pass(5_000);
+    expect(world.asked()).toHaveLength(asked);
+  });
+
+  test("a room that is named like the probe is never entered by it", async () => {
+    world.rooms = [room({}), { name: "waitroom-probe" }];
+    world.answers["enter"] = () => new Response("", { status: 500 });
+    expect((await world.visit("/shop")).status).toBe(503);
+    await pass(3_000);
+    expect(world.asked()).toHaveLength(1);
+    expect(vi.mocked(console.warn).mock.calls.at(-1)).toEqual(["the waiting room is back"]);
+  });
+
   test("an isolate that stood idle asks once whether it is back", async () => {
     await world.visit("/shop");
     world.answers["rooms"] = () => Promise.reject(new TypeError("refused"));

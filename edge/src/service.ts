@@ -13,6 +13,7 @@ import { RefusedError, ServiceError, TIME_LIMIT_MS, call } from "./calls";
 import { type RoomsCopy, loadCopy, saveCopy } from "./copy";
 import type { Known } from "./decide";
 import type { Config } from "./env";
+import { readJson } from "./json";
 import { Renewals } from "./renewals";
 import { type Rooms, parseRooms } from "./rooms";
 import { type Runtime, type Waiting, until } from "./runtime";
@@ -47,6 +48,9 @@ const enteredSchema = v.object({
   deadline_ms: v.optional(v.nullable(v.number()), null),
 });
 const renewedSchema = v.object({ passes: v.array(v.nullable(token)) });
+const goneSchema = v.object({ error: v.picklist(["room_not_found"]) });
+/** Hardly a room has this name; the service looks for it in its store and changes nothing. */
+const PROBED_ROOM = "waitroom-probe";
 
 /** The service's word on who may enter. */
 export type Entered = v.InferOutput<typeof enteredSchema>;
@@ -66,6 +70,8 @@ export class Service {
   #told: RoomsCopy | null = null;
   #startedMs = Number.NEGATIVE_INFINITY;
   #pulling = false;
+  /** `enter` failed and has not been seen to work since. */
+  #enterFailed = false;
   #leaseMs = Number.NEGATIVE_INFINITY;
 
   constructor(config: Config, runtime: Runtime, store: Store) {
@@ -121,6 +127,7 @@ export class Service {
       if (found.status === "waiting") this.#rooms = this.#rooms?.queueing(room) ?? null;
       return found;
     } catch (error) {
+      this.#enterFailed = true;
       throw this.failed(error);
     }
   }
@@ -184,11 +191,14 @@ export class Service {
   async #pull(): Promise<void> {
     this.#pulling = true;
     this.#startedMs = this.#runtime.nowMs();
+    const probe = this.#enterFailed ? this.#probeEnter() : null;
     let copy: RoomsCopy | null = null;
     try {
       copy = readable(await loadCopy(this.#store, this.#startedMs));
       if (copy === null || this.#startedMs - copy.heardMs > SHARED_MS) copy = await this.#ask(copy);
       this.#take(copy);
+      await probe;
+      if (this.#enterFailed) throw new ServiceError("enter does not work");
       this.breaker.worked(this.#runtime.nowMs());
     } catch (error) {
       const known = error instanceof ServiceError;
@@ -196,6 +206,20 @@ export class Service {
       if (this.#rooms === null && copy !== null) this.#take(copy);
     } finally {
       this.#pulling = false;
+    }
+  }
+
+  /** Look whether `enter` works again: it needs more of the service than the rooms do. */
+  async #probeEnter(): Promise<void> {
+    // Visitors' own questions may fail meanwhile, and count.
+    this.#enterFailed = false;
+    // If there is such a room, a question would take a seat.
+    if (this.#rooms?.get(PROBED_ROOM) !== undefined) return;
+    try {
+      const found = await this.#post("enter", { room: PROBED_ROOM, ticket: null }, enteredSchema);
+      this.#enterFailed = found !== null;
+    } catch {
+      this.#enterFailed = true;
     }
   }
 
@@ -244,7 +268,7 @@ export class Service {
     }
   }
 
-  /** Return the answer; null for 404. */
+  /** Return the answer; null if there is no such room. */
   async #post<T extends v.GenericSchema>(
     verb: string,
     body: unknown,
@@ -252,16 +276,18 @@ export class Service {
   ): Promise<v.InferOutput<T> | null> {
     const init = { method: "POST", headers: this.#headers, body: JSON.stringify(body) };
     const answer = await call(this.#runtime, `${this.url}/api/edge/${verb}`, init);
-    if (answer.status === 404) return null;
-    if (answer.status !== 200) {
-      const refused = answer.status >= 400 && answer.status < 500;
-      const message = `${verb} answered ${answer.status}`;
-      throw refused ? new RefusedError(message) : new ServiceError(message);
+    const { status } = answer;
+    const told = text(answer.body);
+    if (status !== 200) {
+      const message = `${verb} answered ${status}`;
+      if (status >= 400 && status < 500 && status !== 404) throw new RefusedError(message);
+      // Any other 404 comes from a proxy that lost its way; it must not open a room.
+      if (status === 404 && readJson(goneSchema, told) !== null) return null;
+      throw new ServiceError(message);
     }
-    const found = v.safeParse(v.pipe(v.string(), v.parseJson(), schema), text(answer.body));
-    // What was wrong is not said: it would quote tokens.
-    if (!found.success) throw new ServiceError(`${verb} answered something unexpected`);
-    return found.output;
+    const found = readJson(schema, told);
+    if (found === null) throw new ServiceError(`${verb} answered something unexpected`);
+    return found;
   }
 }
 

@@ -80,14 +80,39 @@ describe("the splash page", () => {
     ["not said to be public", { "cache-control": "max-age=60" }],
     ["with a cookie", { "set-cookie": "waitroom_ticket_shop=theirs" }],
     ["for one kind of visitor", { vary: "Cookie" }],
-  ])("that is %s is asked for in each visitor's own name", async (_, headers) => {
+  ])("that is %s is never kept, and asked for once by each visitor", async (_, headers) => {
+    world.hasCache = true;
     let n = 0;
     world.answers["shop"] = (request) =>
       page(`${request.headers.get("cookie")} ${++n}`, headers as Record<string, string>);
-    const one = await world.visit("/__waitroom/shop", { ...PAGE, cookie: "who=1" });
-    const two = await world.visit("/__waitroom/shop", { ...PAGE, cookie: "who=2" });
-    expect(await one.text()).toBe("who=1 2");
-    expect(await two.text()).toBe("who=2 4");
+    for (const told of ["null 1", "null 2"]) {
+      const answer = await world.visit("/__waitroom/shop", { ...PAGE, cookie: "who=1" });
+      expect(await answer.text()).toBe(told);
+      // It was asked for in nobody's name, so nobody gets its cookie.
+      expect(answer.headers.getSetCookie()).toEqual([]);
+    }
+    expect([...world.cached.keys()].filter((key) => key.includes("shop"))).toEqual([]);
+  });
+
+  test("that the service refuses is told as it came, and in place not at all", async () => {
+    const headers = { "retry-after": "7", location: "/x", "content-type": "text/html" };
+    world.answers["shop"] = () => new Response("no", { status: 500, headers });
+    const answer = await world.visit("/__waitroom/shop");
+    expect([answer.status, await answer.text()]).toEqual([500, "no"]);
+    expect(Object.fromEntries(answer.headers)).toMatchObject(headers);
+    expect(world.asked()).toHaveLength(1);
+    world.rooms = [room({ queueing: true, delivery: "inline" })];
+    await pass(3_000);
+    expect((await world.visit("/shop")).status).toBe(503);
+  });
+
+  test("is asked for anew when the room gets another status", async () => {
+    expect((await world.visit("/__waitroom/shop")).status).toBe(200);
+    world.rooms = [room({ queueing: true, queueing_status_code: 202 })];
+    world.answers["shop"] = () =>
+      new Response(SPLASH, { status: 202, headers: { "cache-control": "public, s-maxage=60" } });
+    await pass(3_000);
+    expect((await world.visit("/__waitroom/shop")).status).toBe(202);
   });
 
   test.each([
@@ -178,6 +203,17 @@ describe("what is personal", () => {
       "x-forwarded-host": "site.example",
       "x-forwarded-proto": "https",
     });
+  });
+
+  test("has the bytes of its query as they came", async () => {
+    world.answers["status"] = () => Response.json({});
+    const request = new Request("https://site.example/");
+    const url = "https://site.example/__waitroom/shop/status?x=\u00fc|%zz";
+    Object.defineProperty(request, "url", { value: url });
+    await world.gate.answer(request, { waitUntil: () => undefined });
+    expect(world.atService.at(-1)?.url).toBe(
+      "https://waitroom.example/__waitroom/shop/status?x=%C3%BC|%zz",
+    );
   });
 
   test("is found by the service in the second of two Cookie headers too", async () => {

@@ -97,7 +97,7 @@ export class World {
     const answer = this.answers[verb];
     if (answer !== undefined) return answer(request);
     if (verb === "rooms") return Response.json({ rooms: this.rooms, languages: ["de", "en"] });
-    return new Response("nothing", { status: 404 });
+    return Response.json({ error: "room_not_found", detail: "x" }, { status: 404 });
   }
 
   private cache(): Pick<Cache, "match" | "put"> {

@@ -5,6 +5,7 @@ for what an edge keeps for everybody.
 """
 
 import asyncio
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -238,3 +239,43 @@ async def test_reload_of_a_waiting_tab_keeps_place_and_position(watch: Visit, ro
     await visitor.page.reload()
     await expect(visitor.page.locator("#position")).to_have_text("4,001", timeout=15_000)
     assert "enter" not in visitor.verbs
+
+
+async def test_next_tab_of_a_visitor_near_the_head_connects_at_once(
+    watch: Visit, room: Room
+) -> None:
+    await fill(room, 1)
+    visitor = await watch("/")
+    await waits_at(visitor, 2)
+    await room.enter_many([(f"later{number:017}", 0) for number in range(LONG)])
+    board = "fetch('/__waitroom/shop/board').then(async (it) => (await it.json()).waiting)"
+
+    async def known() -> bool:
+        return bool(await visitor.page.evaluate(board) >= LONG)
+
+    # Browser and gate keep the board for a second each.
+    await holds(known)
+    await visitor.page.close()
+
+    page = await visitor.context.new_page()
+    again = Watched(visitor.context, page)
+    page.on("request", lambda request: again.note(request.url))
+    page.on("websocket", lambda socket: again.note(socket.url))
+    await page.add_init_script("Math.random = () => 0.5")
+    await page.goto("/".join(visitor.page.url.split("/")[:3]))
+    await expect(page.locator("#position")).to_have_text("2", timeout=15_000)
+    assert again.verbs == ["page", "board", "socket"]
+    wait_s = again.at_s("/socket.io/") - again.at_s("/board")
+    print(f"people in line: {LONG}, from the board to the socket: {wait_s:.2f} s")
+    assert wait_s < MOMENT_S / 2
+
+
+async def test_reload_after_leaving_is_a_fresh_arrival(watch: Visit, room: Room) -> None:
+    await fill(room, LONG)
+    visitor = await watch("/")
+    await expect(visitor.page.locator("#position")).to_have_text("4,001", timeout=15_000)
+    await visitor.page.locator("#leave").click()
+    await visitor.page.locator("#leave-sure").click()
+    await expect(visitor.page.locator("#join")).to_be_visible()
+    kept = await visitor.page.evaluate("localStorage.getItem('waitroom:shop:memory')")
+    assert json.loads(kept)["atMs"] == 0

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Site, Visitor, holds, is_inside, waits_at
 from tests.browser.test_outcome import leave_shop
 from tests.browser.test_states import fill, violations
+from waitroom.clock import monotonic_s
+from waitroom.room import Directory, Store
 
 Visit = Callable[..., Any]
 NOT_KEPT = "What you sent did not arrive"
@@ -91,3 +93,44 @@ async def test_form_that_meets_the_line_in_place_is_told_too(visit: Visit, site:
     await expect(buyer.page.locator("#unsent")).to_contain_text(NOT_KEPT)
     assert "/__waitroom/" not in buyer.page.url
     await expect(buyer.page.locator("#position")).to_have_text("2", timeout=15_000)
+
+
+async def test_seat_holder_whom_another_site_sends_back_by_form_goes_in_at_once(
+    visit: Visit, site: Site, line: Store
+) -> None:
+    await is_inside(await visit("/"), "")
+    buyer = await visit("/buy?day=2")
+    await is_inside(buyer, "buy?day=2")
+    await waits_at(await visit("/"), 1)
+    room = await Directory(line).get("shop")
+    await room.enter_many([(f"person{number:016}", 0) for number in range(4_000)])
+
+    async def places(more: bool = False) -> int:
+        if more:
+            await buyer.context.request.get(site.shop, headers={"Cookie": ""}, max_redirects=0)
+        return (await room.figures()).waiting
+
+    async def known() -> bool:
+        # From now on the gate gives tickets by itself, and tells nobody of them.
+        return await places() == await places(more=True)
+
+    await holds(known)
+    waiting = await places()
+
+    async def pay(route: Route) -> None:
+        # Browsers send no cookies of ours with it.
+        form = f'<form method="post" action="{site.shop}/tickets"><button>Back</button></form>'
+        await route.fulfill(content_type="text/html", body=form)
+
+    # Newcomers of this moment connect after 3.6 s.
+    await buyer.page.add_init_script("Math.random = () => 0.9")
+    await buyer.page.route("http://payment.test/", pay)
+    await buyer.page.goto("http://payment.test/")
+    began_s = monotonic_s()
+    await buyer.page.get_by_role("button", name="Back").click()
+    await is_inside(buyer, "tickets")
+    wait_s = monotonic_s() - began_s
+    print(f"{waiting} in line, back inside after {wait_s:.1f} s")
+    assert wait_s < 2.5
+    # The ticket of that request has taken no place.
+    assert await places() == waiting

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,7 +209,30 @@ async def test_without_redis_and_keys_the_rest_is_still_judged(
     monkeypatch.delenv("WAITROOM_SECRET_KEYS")
     found = await check(url)
     assert (found.level("passes"), found.level("tickets")) == ("unknown", "unknown")
-    assert found.exit_code == 0
+    assert (found.exit_code, found.failed()) == (1, {"keys"})
+    assert list(found.findings)[-1] == "keys"
+    assert "WAITROOM_SECRET_KEYS" in found.findings["keys"]["mend"]
+    found = await check(url, "--without-keys")
+    assert (found.exit_code, found.level("keys")) == (0, "unknown")
+
+
+async def test_where_no_installation_is_redis_is_not_blamed(
+    check: Check,
+    guard: Guard,
+    directory: Directory,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    free_port: Callable[[], int],
+) -> None:
+    await make(directory, **FULL)
+    url = await guard()
+    monkeypatch.delenv("WAITROOM_REDIS_URL")
+    assert (await check(url)).says("rooms").startswith("No installation of Waitroom is here:")
+    (tmp_path / ".waitroom").mkdir()
+    says = (await check(url)).says("rooms")
+    assert says.startswith("`waitroom up` does not run on .waitroom here:")
+    monkeypatch.setenv("WAITROOM_REDIS_URL", f"redis://127.0.0.1:{free_port()}/0")
+    assert (await check(url)).says("rooms").startswith("Redis cannot be reached from here:")
 
 
 async def test_a_site_that_is_not_there_is_one_clear_failure(
@@ -246,6 +270,27 @@ async def test_a_page_that_leads_on_is_not_judged_in_its_place(
     found = await check(await behind(elsewhere))
     assert found.says("site") == "The page leads on to https://www.shop.example/."
     assert (found.exit_code, set(found.findings)) == (0, {"site", "rooms"})
+
+
+async def test_a_check_that_judged_no_pass_does_not_end_quietly(
+    check: Check,
+    guard: Guard,
+    directory: Directory,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = await make(directory, **FULL)
+    url = await guard()
+    assert await asyncio.to_thread(main, ("edge", "check", url)) == 0
+    assert "all-clear" not in capsys.readouterr().out
+    monkeypatch.delenv("WAITROOM_SECRET_KEYS")
+    assert await asyncio.to_thread(main, ("edge", "check", url)) == 1
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert "Run it in the installation's folder" in last
+    assert await asyncio.to_thread(main, ("edge", "check", url, "--without-keys")) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "Nothing failed, but passes were not judged: this is no all-clear."
+    assert (await room.figures()).waiting == 0
 
 
 async def test_people_get_a_line_for_each_check_and_what_to_do(

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -242,7 +243,8 @@ def test_a_bad_service_url_is_refused_without_its_password(url: str) -> None:
     ],
 )
 def test_routes_let_the_splash_page_through_as_well(route: str, kept: list[str]) -> None:
-    assert list(Worker.of("gate", URL, [route]).routes) == kept
+    service = "https://waiting.example.net"
+    assert list(Worker.of("gate", service, [route]).routes) == kept
 
 
 @pytest.mark.parametrize(
@@ -267,6 +269,47 @@ def test_a_bad_route_is_refused(route: str) -> None:
     with pytest.raises(RequestError) as refused:
         Worker.of("gate", URL, ["ok.example.com/*", route])
     assert refused.value.code == "bad_route"
+
+
+@pytest.mark.parametrize(
+    ("service", "route"),
+    [
+        ("https://shop.example.com", "shop.example.com/*"),
+        ("https://SHOP.example.com.:8443/", "Shop.example.com/*"),
+        ("https://shop.example.com", "shop.example.com/tickets/*"),
+        ("https://waiting.example.com", "*.example.com/*"),
+        ("https://waiting.example.com", "*example.com/*"),
+        ("https://example.com", "*example.com/*"),
+    ],
+)
+def test_a_waiting_room_behind_its_own_worker_is_refused(
+    init: Init, tmp_path: Path, service: str, route: str
+) -> None:
+    code, _, err = init("--service-url", service, "--route", "other.example/*", "--route", route)
+    assert (code, err[:26]) == (1, "error [service_on_route]: ")
+    assert "would ask itself" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("service", "route"),
+    [
+        ("https://waiting.example.com", "shop.example.com/*"),
+        ("https://example.com", "*.example.com/*"),
+        ("https://waiting.example.net", "*example.com/*"),
+        ("http://127.0.0.1:8000", "*.example.com/*"),
+    ],
+)
+def test_a_waiting_room_on_a_host_of_its_own_is_taken(service: str, route: str) -> None:
+    assert Worker.of("gate", service, [route]).routes == (route,)
+
+
+def test_the_printed_steps_lead_back_before_the_check(init: Init, tmp_path: Path) -> None:
+    out = init(*GIVEN, "a folder")[1]
+    steps = [line.strip() for line in out.splitlines() if line.startswith("  ")]
+    check = steps.index("waitroom edge check https://shop.example.com/")
+    assert steps[check - 1] == f"cd {shlex.quote(str(tmp_path))}"
+    assert "cd 'a folder'" in steps
 
 
 @pytest.mark.parametrize("name", ["", "Gate", "a b", "-a", "a-", "a" * 64, 'a"'])

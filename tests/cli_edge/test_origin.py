@@ -97,3 +97,24 @@ async def test_what_is_no_origin_cannot_be_judged(
     for wrong, why in ((url, "is the guarded site"), (f"{nothing}base", "takes scheme")):
         refused = await check(url, "--origin", wrong)
         assert refused.err.startswith(f"error [bad_origin]: --origin {why}")
+
+
+async def test_an_origin_that_answers_with_an_error_proves_nothing(
+    check: Check, guard: Guard, directory: Directory, origin: Origin, behind: Behind
+) -> None:
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        guarded = OriginGuard(origin, secret_keys=[SECRET_KEY])
+        if b"waitroom-origin" not in dict(scope.get("headers", [])):
+            return await guarded(scope, receive, send)
+        await send({"type": "http.response.start", "status": 502, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    await make(directory, **FULL)
+    url = await guard()
+    address = await behind(failing)
+    found = await check(url, "--origin", address)
+    assert (found.level("origin"), found.exit_code) == ("unknown", 0)
+    assert "status 502" in found.says("origin")
+    found = await check(url, "--origin", address.replace("http:", "https:"))
+    assert found.level("origin") == "unknown"
+    assert "does not speak https" in found.says("origin")

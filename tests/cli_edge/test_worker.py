@@ -43,3 +43,14 @@ async def test_a_worker_with_other_keys_does_not_accept_passes(
     found = await check(await worker(origin, OTHER_KEY))
     assert {"passes", "tickets"} <= found.failed()
     assert origin.reached == []
+
+
+async def test_a_worker_with_a_secret_that_cannot_be_right_is_said(
+    check: Check, worker: Guard, directory: Directory, origin: Origin
+) -> None:
+    await make(directory, **FULL)
+    found = await check(await worker(origin, "too short"))
+    assert (found.exit_code, found.failed()) == (1, {"gate"})
+    assert "not set up" in found.says("gate")
+    assert "wrangler tail" in found.findings["gate"]["mend"]
+    assert origin.reached == []

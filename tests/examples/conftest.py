@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import EDGE_TOKEN, Processes
 from tests.examples.helpers import Origin, eventually, served
+from tests.examples.proxies import Behind
 from waitroom.room import Directory, Room
 
 
@@ -91,3 +92,18 @@ def run(folder: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
             child.kill()
             child.wait()
         print((folder / f"{number}.log").read_text(errors="replace")[-4_000:])
+
+
+@pytest.fixture
+def behind(
+    folder: Path,
+    run: Callable[..., subprocess.Popen[bytes]],
+    free_port: Callable[[], int],
+    service: subprocess.Popen[bytes],
+    service_port: int,
+    origin: Origin,
+    room: Room,
+    directory: Directory,
+) -> Behind:
+    """Return a waiting room and a site that want a proxy in front of them."""
+    return Behind(folder, run, free_port(), service, service_port, origin, room, directory)

@@ -25,6 +25,25 @@ PAGE = {"Accept": "text/html", "Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "
 PROGRAM = {"Accept": "application/json"}
 VISITOR = "AAAAAAAAAAAAAAAAAAAAAA"
 TOKENS = Tokens([SECRET_KEY])
+#: What a visitor may not say in our name.
+SMUGGLED = {
+    "Waitroom-Gate": "fair",
+    "Waitroom-Origin": "forged",
+    "waitroom_gate": "fair",
+    "WAITROOM_ORIGIN": "forged",
+    "Waitroom_Gate": "fair",
+    "Waitroom-Ticket-Cookie": "forged=1",
+    "Waitroom-Edge-Token": "forged",
+    "Waitroom-Mode": "auth_request",
+    "X-Original-URL": "/free",
+    "X_Rewrite_URL": "/free",
+    "x-rewrite-url": "/free",
+    "X_Forwarded_Host": "free.example",
+    "X-Forwarded-Uri": "/free",
+    "X-Forwarded-Host": "free.example",
+    "X-Forwarded-Method": "OPTIONS",
+    "X-Forwarded-For": "198.51.100.9",
+}
 #: Longest wait for something that a test expects, seconds.
 PATIENCE_S = 20.0
 

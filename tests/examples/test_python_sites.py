@@ -127,6 +127,15 @@ async def test_no_spelling_of_a_path_or_host_walks_past_a_full_room(site: Site) 
         assert (host, (await site.page(host=host)).status) == (host, 302)
 
 
+async def test_a_visitor_cannot_move_the_page_away_from_what_is_judged(site: Site) -> None:
+    await site.fill()
+    # gunicorn believes it of a proxy on the same machine.
+    moved = await site.page("/x/shop", SCRIPT_NAME="/x")
+    assert moved.status in (400, 404)
+    named = await site.page("/healthz", **{"X-Original-URL": "/shop", "X-Rewrite-URL": "/shop"})
+    assert json.loads(named.text) == {"status": "ok"}
+
+
 async def test_the_splash_pages_websocket_goes_through_where_the_server_has_them(
     site: Site, request: pytest.FixtureRequest
 ) -> None:

@@ -33,7 +33,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     connector = aiohttp.TCPConnector(limit=0)
     jar = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=jar) as session:
+    # Browsers take longer addresses than aiohttp does by itself.
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=jar, max_field_size=2**16
+    ) as session:
         yield session
 
 

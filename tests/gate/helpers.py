@@ -13,6 +13,9 @@ from aiohttp import web
 from yarl import URL
 
 from waitroom import clock
+from waitroom.gate import WSGIGateMiddleware
+from waitroom.gate.gate import Gate
+from waitroom.gate.service import PROBE_ROOM, Service
 from waitroom.tokens import Pass, Ticket, Tokens
 
 KEYS = ["old-key-of-at-least-32-characters-0000", "new-key-of-at-least-32-characters-0001"]
@@ -56,7 +59,7 @@ class FakeService:
 
     rooms: list[dict[str, Any]] = field(default_factory=list)
     entered: dict[str, Any] = field(default_factory=dict)
-    #: "" works; else 500, garbage, empty, long, hang or unauthorized.
+    #: "" works; else 500, garbage, empty, long, hang, lost, deleted or unauthorized.
     fault: str = ""
     #: Which verbs the fault touches.
     faulty: tuple[str, ...] = ("rooms", "enter", "renew", "page")
@@ -112,13 +115,18 @@ class FakeService:
             return web.Response(body=b" " * (5 * 1024 * 1024))
         if self.fault == "empty":
             return web.json_response({})
+        if self.fault == "lost":
+            return web.json_response({"error": "not_found"}, status=404)
+        if self.fault == "deleted":
+            return web.json_response({"error": "room_not_found"}, status=404)
         return web.Response(status=401 if self.fault == "unauthorized" else 500)
 
     async def _edge(self, request: web.Request) -> web.StreamResponse:
         verb = request.match_info["verb"]
         assert request.headers["Authorization"] == f"Bearer {EDGE_TOKEN}"
         body = json.loads(await request.read() or b"null")
-        self.calls.append((verb, body))
+        probe = verb == "enter" and body["room"] == PROBE_ROOM
+        self.calls.append(("probe" if probe else verb, body))
         if (answer := await self._fault(verb)) is not None:
             return answer
         if verb == "rooms":
@@ -129,6 +137,8 @@ class FakeService:
             if same:
                 return web.Response(status=304)
             return web.Response(text=text, headers={"ETag": etag}, content_type="application/json")
+        if probe:
+            return web.json_response({"error": "room_not_found"}, status=404)
         if verb == "enter":
             return web.json_response({"room": body["room"]} | self.entered)
         passes = [self.renewed.get(entry["pass"]) for entry in body["passes"]]
@@ -146,6 +156,15 @@ class FakeService:
             await self.hanging.wait()
             await response.write(b"second")
             return response
+        if request.query.get("drip"):
+            response = web.StreamResponse()
+            await response.prepare(request)
+            while not self.hanging.is_set():
+                await response.write(b"drop")
+                await asyncio.sleep(0.01)
+            return response
+        if length := request.query.get("head"):
+            return web.Response(status=302, headers={"Location": "/" + "x" * int(length)})
         lang = request.headers.get("Accept-Language", "none")
         response = web.Response(
             text=f'<html lang="{lang}"><a href="?nojs=1">splash</a>{self.filling}</html>',
@@ -165,6 +184,8 @@ class FakeService:
         self.pages.append(request)
         if request.query.get("refuse"):
             return web.json_response({"error": "no"}, status=429)
+        if length := request.query.get("head"):
+            return web.Response(headers={"Location": "/" + "x" * int(length)})
         socket = web.WebSocketResponse(protocols=("b", "a"))
         await socket.prepare(request)
         self.sockets += 1
@@ -275,6 +296,13 @@ class Site:
     port: int
     gate: Any
     tokens: Tokens = field(default_factory=lambda: Tokens(KEYS))
+
+    @property
+    def link(self) -> Service:
+        """Return the gate's link to the service."""
+        threaded = isinstance(self.gate, WSGIGateMiddleware)
+        gate: Gate = self.gate._gates.running().lived if threaded else self.gate._gate
+        return gate.service
 
     async def get(self, path: str = "/shop", **headers: str) -> Answer:
         return await self.ask("GET", path, headers=PAGE | headers)

@@ -86,6 +86,19 @@ async def test_an_open_room_seats_a_visitor_in_the_same_request(site: Site) -> N
     assert abs(clock.now_us() - ticket.place) < 5_000_000
 
 
+async def test_a_lapsed_pass_is_shown_without_a_ticket_made_for_it(site: Site) -> None:
+    lapsed = site.seat(-20)
+    cookie = {"Cookie": f"waitroom_pass_shop={lapsed}"}
+    answer = await site.get(**cookie)
+    assert site.service.asked("enter") == [{"room": "shop", "ticket": None, "pass": lapsed}]
+    assert answer.cookies() == {"waitroom_ticket_shop": site.ticket()}
+    # Asking again finds the same place; a ticket would be another one.
+    site.service.fault, site.service.faulty = "500", ("enter",)
+    failed = await site.get(**cookie)
+    assert (failed.status, failed.cookies()) == (503, {})
+    assert "You keep your place" not in failed.text
+
+
 async def test_an_open_room_is_asked_with_the_ticket_shown(site: Site) -> None:
     await site.get(Cookie=f"waitroom_ticket_shop={site.ticket(place=9)}")
     assert site.service.asked("enter") == [{"room": "shop", "ticket": site.ticket(place=9)}]
@@ -150,6 +163,20 @@ async def test_a_forged_gate_header_does_not_reach_the_origin(site: Site, name: 
     assert site.origin.header("waitroom-gate") == []
     await site.get("/shop", Cookie=f"waitroom_pass_shop={site.seat()}", **{name: "museum"})
     assert site.origin.header("waitroom-gate") == ["shop"]
+
+
+@pytest.mark.parametrize("name", ["X-Original-URL", "x-rewrite-url", "X_Original_URL"])
+async def test_a_visitor_cannot_rename_the_page_that_was_judged(site: Site, name: str) -> None:
+    await site.get("/other", **{name: "/shop"})
+    assert site.origin.header(name.lower().replace("_", "-")) == []
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-Host", "x_forwarded_host"])
+async def test_a_visitor_cannot_claim_another_host_than_was_judged(site: Site, name: str) -> None:
+    await site.get("/other", Host="shop.example")
+    assert site.origin.header("x-forwarded-host") == []
+    await site.get("/other", Host="shop.example", **{name: "free.example"})
+    assert site.origin.header("x-forwarded-host") == ["shop.example"]
 
 
 @pytest.mark.parametrize(
@@ -337,6 +364,29 @@ async def test_an_answer_with_a_cookie_of_ours_is_not_for_shared_caches(
     site.service.entered |= {"status": "admitted", "pass": site.seat(), "deadline_ms": 0}
     answer = await site.get()
     assert answer.headers.getall("Cache-Control") == ["private, no-cache"]
+
+
+@pytest.mark.parametrize("cache", [b'private="x", max-age=60', b'a="b, private, c"', b"no-storey"])
+async def test_what_only_looks_like_a_directive_keeps_no_cache_off(
+    site: Site, cache: bytes
+) -> None:
+    site.origin.headers = [(b"Cache-Control", cache)]
+    site.service.entered |= {"status": "admitted", "pass": site.seat(), "deadline_ms": 0}
+    answer = await site.get()
+    assert answer.headers.getall("Cache-Control") == ["private, no-cache"]
+
+
+@pytest.mark.parametrize(
+    "name", [b"CDN-Cache-Control", b"cloudflare-cdn-cache-control", b"Surrogate-Control"]
+)
+@pytest.mark.parametrize("cache", [b"public", b"max-age=0, private"])
+async def test_a_cdn_is_told_nothing_else(site: Site, name: bytes, cache: bytes) -> None:
+    site.origin.headers = [(b"Cache-Control", cache), (name, b"max-age=600")]
+    assert name.decode() in (await site.get("/other")).headers
+    site.service.entered |= {"status": "admitted", "pass": site.seat(), "deadline_ms": 0}
+    answer = await site.get()
+    assert answer.cookies()
+    assert name.decode() not in answer.headers
 
 
 async def test_an_origin_that_forbids_storing_is_left_alone(site: Site) -> None:

@@ -133,19 +133,44 @@ async def test_what_is_not_certainly_for_everybody_is_not_kept(
     site: Site, changes: dict[str, str]
 ) -> None:
     site.service.public = PUBLIC | changes
-    assert await _twice(site, "/__waitroom/shop", Cookie="mine=1") == 4
+    assert await _twice(site, "/__waitroom/shop", Cookie="mine=1") == 3
     # The visitor's own request was handed on, and its answer reached that visitor alone.
-    assert [request.headers.get("Cookie") for request in site.service.pages] == [
-        None,
-        "mine=1",
-    ] * 2
+    shown = [request.headers.get("Cookie") for request in site.service.pages]
+    assert shown == [None, "mine=1", "mine=1"]
+
+
+async def test_what_is_not_for_everybody_is_asked_for_everybody_once_a_second(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.service.public["Cache-Control"] = "private"
+    path = "/__waitroom/assets/0123456789ab/waiting.js"
+    for _ in range(5):
+        await site.get(path, Cookie="mine=1")
+    shown = [request.headers.get("Cookie") for request in site.service.pages]
+    assert shown == [None, *["mine=1"] * 5]
+    real = clock.monotonic_s
+    monkeypatch.setattr(clock, "monotonic_s", lambda: real() + kept.NOT_PUBLIC_S)
+    site.service.public = {"Cache-Control": "public, max-age=60"}
+    assert await _twice(site, path) == 1
+
+
+async def test_made_up_names_do_not_fill_the_memory(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "NOT_PUBLIC_MAX", 2)
+    site.service.public_status = 404
+    for name in ("a", "b", "c"):
+        await site.get(f"/__waitroom/assets/{name}/x")
+    assert await _twice(site, "/__waitroom/assets/c/x") == 2
+    assert await _twice(site, "/__waitroom/assets/a/x") == 3
 
 
 async def test_an_encoding_that_was_not_asked_for_is_not_kept(site: Site) -> None:
     site.service.public["Content-Encoding"] = "br"
     for _ in range(2):
         await site.ask("HEAD", "/__waitroom/shop", headers=PAGE)
-    assert [request.method for request in site.service.pages] == ["GET", "HEAD"] * 2
+    # One for everybody, then one for each of the two.
+    assert len(site.service.pages) == 3
 
 
 async def test_a_cookie_of_a_broken_service_reaches_nobody_else(site: Site) -> None:
@@ -158,12 +183,16 @@ async def test_a_cookie_of_a_broken_service_reaches_nobody_else(site: Site) -> N
 
 @pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("status", [500, 404, 301, 202])
-async def test_an_error_is_not_kept(site: Site, path: str, status: int) -> None:
+async def test_an_error_is_not_kept(
+    site: Site, path: str, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site.service.public["Vary"] = "Accept-Encoding"
     site.service.public_status = status
     for _ in range(2):
         assert (await site.get(path)).status == status
     site.service.public_status = 200
+    assert (await site.get(path)).status == 200
+    monkeypatch.setattr(kept, "NOT_PUBLIC_S", 0.0)
     assert (await site.get(path)).status == 200
     assert await _twice(site, path) == 0
 
@@ -287,7 +316,7 @@ async def test_an_answer_that_is_too_long_is_not_kept(
 ) -> None:
     monkeypatch.setattr(kept, "ANSWER_MAX", 1_000)
     site.service.filling = "x" * 2_000
-    assert await _twice(site, "/__waitroom/shop") == 4
+    assert await _twice(site, "/__waitroom/shop") == 3
 
 
 async def test_memory_is_bounded_and_the_oldest_goes_first(

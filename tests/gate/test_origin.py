@@ -194,6 +194,26 @@ def test_an_exempt_path_has_to_be_canonical(open_guarded: Any, path: str) -> Non
         open_guarded((path,))
 
 
+@pytest.mark.parametrize(
+    ("environ", "status"),
+    [
+        ({"SCRIPT_NAME": "/m", "PATH_INFO": "/healthz"}, 200),
+        ({"SCRIPT_NAME": "/m", "PATH_INFO": "/m/healthz"}, 403),
+        ({"SCRIPT_NAME": "", "PATH_INFO": "/healthz"}, 400),
+        ({"SCRIPT_NAME": "/healthz", "PATH_INFO": ""}, 400),
+        ({"SCRIPT_NAME": "/m", "PATH_INFO": "/healthz", "HTTP_SCRIPT_NAME": "/m"}, 400),
+        ({"SCRIPT_NAME": "/x", "PATH_INFO": "/a", "HTTP_WAITROOM_ORIGIN": _proof()}, 400),
+        ({"SCRIPT_NAME": "/m", "PATH_INFO": "/a", "HTTP_WAITROOM_ORIGIN": _proof()}, 200),
+    ],
+)
+def test_a_guarded_app_may_be_mounted(environ: dict[str, str], status: int) -> None:
+    origin, told = WSGIOrigin(), []
+    guard = WSGIOriginGuard(origin, secret_keys=KEYS, exempt=["/healthz"], mount="/m")
+    b"".join(guard({"REQUEST_METHOD": "GET", **environ}, lambda line, headers: told.append(line)))
+    assert int(told[0].split()[0]) == status
+    assert len(origin.reached) == (status == 200)
+
+
 async def test_an_escaped_path_is_not_the_exempt_one() -> None:
     async def unreached(scope: Any, receive: Any, send: Any) -> None:
         raise AssertionError("it must not be reached")
@@ -253,7 +273,7 @@ def test_one_proof_serves_for_half_a_minute() -> None:
 
 async def test_every_request_that_is_handed_on_carries_one_proof(site: Site) -> None:
     await site.tell(bypass=[{"path": "/shop/free"}])
-    smuggled = {name: _proof() for name in SPELLINGS[:2]}
+    smuggled = {name: _proof(50_000) for name in SPELLINGS[:2]}
     cookie = f"waitroom_pass_shop={site.seat()}"
     for path in ("/other", "/shop/free", "/shop"):
         await site.get(path, Cookie=cookie, **smuggled)

@@ -1,6 +1,6 @@
 """Which passes a gate asks to renew, and when it may forget that it did."""
 
-from waitroom.gate.renewals import Renewals
+from waitroom.gate.renewals import SWEEP_MS, Renewals
 
 
 def test_a_pass_is_asked_for_once_until_it_is_renewed() -> None:
@@ -33,3 +33,23 @@ def test_what_has_run_out_is_forgotten_in_order() -> None:
     assert renewals.renewed == {"b": "b2"}
     renewals.forget(2_000)
     assert renewals.renewed == {}
+
+
+def test_a_pass_that_lives_long_does_not_keep_shorter_ones_for_ever() -> None:
+    renewals = Renewals()
+    renewals.ask("office", "long", 90_000_000)
+    renewals.ask("shop", "short", 1_000)
+    renewals.settle(renewals.take(), ["long2", "short2"])
+    renewals.forget(SWEEP_MS)
+    assert renewals.renewed == {"long": "long2"}
+    # They are all looked at once in a while only, also when the clock was set back.
+    renewals.ask("shop", "short", SWEEP_MS + 1_000)
+    renewals.settle(renewals.take(), ["short2"])
+    renewals.forget(2 * SWEEP_MS - 1)
+    assert renewals.renewed == {"long": "long2", "short": "short2"}
+    renewals.forget(2 * SWEEP_MS)
+    assert renewals.renewed == {"long": "long2"}
+    renewals.ask("shop", "short", 500)
+    renewals.settle(renewals.take(), ["short2"])
+    renewals.forget(SWEEP_MS)
+    assert renewals.renewed == {"long": "long2"}

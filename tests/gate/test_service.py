@@ -7,14 +7,17 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from waitroom import clock
+from waitroom.errors import ConfigError
 from waitroom.gate import kept
 from waitroom.gate import service as service_module
 from waitroom.gate.renewals import BATCH_MAX, Renewals
+from waitroom.gate.service import Service
+from waitroom.tokens import Pass, Tokens
 
-from .helpers import PAGE, Site, eventually
+from .helpers import EDGE_TOKEN, KEYS, PAGE, VISITOR, Site, eventually
 
 Opens = Callable[..., Awaitable[Site]]
-FAULTS = ["500", "garbage", "empty", "unauthorized", "long", "hang"]
+FAULTS = ["500", "garbage", "empty", "unauthorized", "long", "hang", "lost"]
 
 
 @pytest.fixture(params=["asgi", "wsgi"])
@@ -27,6 +30,10 @@ def shell(request: pytest.FixtureRequest) -> str:
 def _short_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service_module, "TIME_LIMIT_S", 0.2)
     monkeypatch.setattr(kept, "TIME_LIMIT_S", 0.2)
+
+
+async def _asked(site: Site, verb: str, times: int) -> None:
+    await eventually(lambda: len(site.service.asked(verb)) >= times)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -70,6 +77,51 @@ async def test_a_visitor_whose_answer_was_lost_comes_back_as_the_same_visitor(
     assert {asked["ticket"] for asked in site.service.asked("enter")} == {ticket}
     assert len(site.service.asked("enter")) >= 2
     assert site.origin.reached == []
+
+
+async def test_a_room_that_was_deleted_holds_nobody(site: Site) -> None:
+    site.service.faulty, site.service.fault = ("enter",), "deleted"
+    answer = await site.get()
+    assert (answer.status, answer.text, answer.cookies()) == (200, "the site", {})
+    assert site.link.breaker.away_since_ms is None
+
+
+@pytest.mark.parametrize("fault", ["hang", "500", "garbage", "lost"])
+async def test_a_service_that_lets_nobody_in_is_away_though_it_names_its_rooms(
+    site: Site, fault: str
+) -> None:
+    site.service.faulty, site.service.fault = ("enter",), fault
+    assert (await site.get()).status == 503
+    for probes in range(1, 4):
+        await _asked(site, "probe", probes)
+        assert (await site.get()).status == 503
+    # Only the first visitor was asked about, and the rooms are not out of date.
+    assert len(site.service.asked("enter")) == 1
+    await site.tell(suspended=True)
+    assert (await site.get()).text == "the site"
+    site.service.fault = ""
+    await eventually(lambda: site.link.breaker.away_since_ms is None)
+    assert site.link.breaker.reachable
+
+
+async def test_nobody_is_asked_for_while_visitors_are_let_in(site: Site) -> None:
+    site.service.fault = "500"
+    await eventually(lambda: site.link.breaker.away_since_ms is not None)
+    site.service.fault = ""
+    await eventually(lambda: site.link.breaker.away_since_ms is None)
+    assert (await site.get()).status == 302
+    assert site.service.asked("probe") == []
+
+
+async def test_a_room_with_the_name_of_the_probe_loses_no_seat_to_it(site: Site) -> None:
+    named = {"name": service_module.PROBE_ROOM, "routes": [{"host": "*", "path": "/probe"}]}
+    site.service.rooms = [*site.service.rooms, named]
+    seen = len(site.service.etags)
+    await eventually(lambda: len(site.service.etags) >= seen + 2)
+    site.service.faulty, site.service.fault = ("enter",), "500"
+    assert (await site.get()).status == 503
+    await eventually(lambda: site.link.breaker.away_since_ms is None)
+    assert site.service.asked("probe") == []
 
 
 async def test_a_closed_room_gives_no_ticket_when_the_answer_is_lost(site: Site) -> None:
@@ -173,8 +225,9 @@ async def test_a_service_that_flickers_does_not_start_the_limit_anew(
     site.service.faulty = ("enter",)
     site.service.fault = "500"
     assert (await site.get()).status == 200
-    seen = len(site.service.etags)
-    await eventually(lambda: len(site.service.etags) > seen + 1)
+    site.service.fault = ""
+    await eventually(lambda: site.link.breaker.away_since_ms is None)
+    site.service.fault = "500"
     real = clock.now_ms
     monkeypatch.setattr(clock, "now_ms", lambda: real() + 8_001)
     assert (await site.get()).status == 503
@@ -223,11 +276,12 @@ async def test_a_splash_page_that_cannot_be_fetched_is_a_calm_page(site: Site) -
     assert site.origin.reached == []
 
 
-async def test_renewals_are_kept_while_the_service_is_away(site: Site) -> None:
+@pytest.mark.parametrize("fault", ["500", "lost"])
+async def test_renewals_are_kept_while_the_service_is_away(site: Site, fault: str) -> None:
     old, new = site.seat(100), site.seat(300)
     site.service.renewed = {old: new}
     site.service.faulty = ("renew",)
-    site.service.fault = "500"
+    site.service.fault = fault
     cookie = {"Cookie": f"waitroom_pass_shop={old}"}
     await site.get(**cookie)
     await eventually(lambda: len(site.service.asked("renew")) >= 2)
@@ -248,6 +302,19 @@ async def test_renewals_that_are_refused_are_not_sent_for_ever(site: Site) -> No
     assert len(site.service.asked("renew")) == 1
 
 
+async def test_renewals_outlive_a_mistake_of_ours(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(now_ms: int) -> None:
+        raise ValueError("a mistake")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(site.link.renewals, "forget", broken)
+        await eventually(lambda: "a mistake" in caplog.text)
+    await site.get(Cookie=f"waitroom_pass_shop={site.seat(100)}")
+    await eventually(lambda: site.service.asked("renew"))
+
+
 async def test_no_token_is_logged(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     ticket = site.ticket()
     site.service.entered = {"status": "admitted", "ticket": ticket, "pass": "bad token"}
@@ -257,6 +324,18 @@ async def test_no_token_is_logged(site: Site, caplog: pytest.LogCaptureFixture) 
     assert "away" in caplog.text
     assert ticket not in caplog.text
     assert "bad token" not in caplog.text
+
+
+async def test_keys_that_differ_from_the_services_are_said_once(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = Pass("shop", VISITOR, clock.now_ms() + 60_000, 0)
+    for key, times in ((KEYS[-1], 0), ("another-key-of-at-least-32-characters", 1)):
+        given = Tokens([key]).sign_pass(held)
+        site.service.entered = {"status": "admitted", "pass": given, "deadline_ms": 1}
+        for _ in range(2):
+            await site.get()
+        assert caplog.text.count("WAITROOM_SECRET_KEYS") == times
 
 
 async def test_visitors_cookies_stay_apart_on_the_way_to_the_service(site: Site) -> None:
@@ -281,3 +360,14 @@ def test_renewals_come_in_batches_and_each_pass_once() -> None:
     assert len(renewals.renewed) == 1
     renewals.forget(1000)
     assert len(renewals.renewed) == 0
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://a", "http://a/b", "http://u:p@a"])
+def test_an_address_that_cannot_be_the_services_is_refused_at_start(url: str) -> None:
+    with pytest.raises(ConfigError, match="service_url"):
+        Service(url, EDGE_TOKEN)
+
+
+def test_an_empty_edge_token_is_refused_at_start() -> None:
+    with pytest.raises(ConfigError, match="edge_token"):
+        Service("http://127.0.0.1:8000", "")

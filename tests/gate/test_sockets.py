@@ -7,6 +7,8 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from waitroom.gate import service
+
 from .helpers import PAGE, Site, eventually
 
 Opens = Callable[..., Awaitable[Site]]
@@ -84,6 +86,22 @@ async def test_a_refused_websocket_is_answered_with_a_status(site: Site, away: b
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await site.http.ws_connect(_url(site, "/__waitroom/socket.io/?refuse=1"))
     assert refused.value.status == (503 if away else 429)
+
+
+async def test_a_handshake_that_cannot_be_read_holds_nobody_else(
+    open_site: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PULL_S", 30.0)
+    site = await open_site()
+    site.service.entered = {"status": "waiting", "ticket": site.ticket()}
+    pulled = len(site.service.etags)
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await site.http.ws_connect(_url(site, "/__waitroom/socket.io/?head=70000"))
+    assert refused.value.status == 503
+    assert (await site.get()).status == 302
+    # The gate looks at once whether the service is there, and it is.
+    await eventually(lambda: len(site.service.etags) > pulled)
+    assert site.link.breaker.away_since_ms is None
 
 
 async def test_many_websockets_are_relayed_at_once(site: Site) -> None:

@@ -10,9 +10,10 @@ from playwright.async_api import Browser, expect
 from tests.conftest import EDGE_TOKEN, SECRET_KEY
 from tests.web.helpers import serving
 from waitroom.config import Config
+from waitroom.errors import ServiceError
 from waitroom.room import Directory
 
-from .helpers import Answer, Site
+from .helpers import Answer, Site, eventually
 
 Opens = Callable[..., Awaitable[Site]]
 
@@ -82,6 +83,24 @@ async def test_all_that_the_first_view_needs_is_kept_at_the_gate(site: Site) -> 
     assert "Age" not in status.headers
     assert status.headers["Cache-Control"] == "no-store"
     assert "Age" not in (await site.get("/__waitroom/full?nojs=1")).headers
+
+
+async def test_a_very_long_address_holds_nobody(site: Site) -> None:
+    first = await site.get("/full")
+    long = "%2Ffull" + "%E4%B8%AD" * 1_000
+    path = f"/__waitroom/full/go?return_to={long}"
+    assert (await site.get(path, Cookie=_cookies(first))).status < 500
+    assert site.link.breaker.away_since_ms is None
+    assert (await site.get("/shop")).text == "the site"
+
+
+async def test_the_service_counts_as_back_when_it_lets_visitors_in_again(site: Site) -> None:
+    # As after a question that got no answer.
+    site.link._enter_failed = True
+    site.link.breaker.failed(ServiceError("enter failed"))
+    await eventually(lambda: site.link.breaker.away_since_ms is None)
+    assert not site.link._enter_failed
+    assert (await site.get("/shop")).text == "the site"
 
 
 @pytest.mark.browser

@@ -44,10 +44,11 @@ class Called:
         """Let the gate know these rooms."""
         service = self.gate._gates.running().lived.service
         service._rooms = Rooms(EdgeRoom.model_validate(room) for room in rooms)
-        service._away_since_ms = None
+        service.breaker.away_since_ms = None
 
     def ask(self, path: str, *, mount: str = "", **extra: Any) -> bytes:
         """Ask for a page, checked against PEP 3333 on both sides of the gate."""
+        self.gate._mount = mount
         environ: dict[str, Any] = {"SCRIPT_NAME": mount, "PATH_INFO": path, "QUERY_STRING": ""}
         environ |= {"HTTP_ACCEPT": "text/html", "REMOTE_ADDR": "203.0.113.1"} | extra
         setup_testing_defaults(environ)
@@ -117,6 +118,34 @@ def test_the_whole_path_counts_where_the_app_is_mounted(called: Called) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        {"SCRIPT_NAME": "/x"},
+        {"SCRIPT_NAME": "/m/"},
+        {"SCRIPT_NAME": "/x", "HTTP_SCRIPT_NAME": "/x"},
+        {"HTTP_SCRIPT_NAME": ""},
+        {"HTTP_Script-Name": "/m"},
+    ],
+)
+@pytest.mark.parametrize("mount", ["", "/m"])
+def test_a_mount_that_is_not_the_servers_own_is_refused(
+    called: Called, mount: str, claimed: dict[str, str]
+) -> None:
+    for path in ("/shop", "/free", "/__waitroom/shop"):
+        called.ask(path, mount=mount, HTTP_COOKIE=_seat(), **claimed)
+        assert called.status == "400 Bad Request"
+    assert called.reached == []
+
+
+@pytest.mark.parametrize("mount", ["/", "m", "/m/", "/a/../m", "//m", "/a\\m"])
+def test_a_mount_has_to_be_canonical(mount: str) -> None:
+    with pytest.raises(ConfigError):
+        WSGIGateMiddleware(
+            lambda e, s: [], service_url="http://x", edge_token="x", secret_keys=KEYS, mount=mount
+        )
+
+
 @pytest.mark.parametrize("path", ["/../shop", "/../../shop", "/a/../../shopping", "/.."])
 def test_a_path_that_leaves_the_mount_is_refused_or_held(called: Called, path: str) -> None:
     called.ask(path, mount="/x", HTTP_COOKIE=_seat())
@@ -149,7 +178,16 @@ def test_a_path_without_a_clear_meaning_is_refused(called: Called, path: str) ->
 
 @pytest.mark.parametrize(
     "key",
-    ["HTTP_WAITROOM_GATE", "HTTP_WAITROOM_ORIGIN", "HTTP_waitroom_gate", "HTTP_WAITROOM-ORIGIN"],
+    [
+        "HTTP_WAITROOM_GATE",
+        "HTTP_WAITROOM_ORIGIN",
+        "HTTP_waitroom_gate",
+        "HTTP_WAITROOM-ORIGIN",
+        "HTTP_X_ORIGINAL_URL",
+        "HTTP_X_REWRITE_URL",
+        "HTTP_X_FORWARDED_HOST",
+        "HTTP_X-FORWARDED-HOST",
+    ],
 )
 def test_what_only_the_edge_may_say_is_dropped(called: Called, key: str) -> None:
     for path, cookie in (("/other", ""), ("/shop", _seat())):
@@ -199,6 +237,13 @@ def test_websockets_below_the_waiting_room_are_refused_so_that_pages_poll(called
     body = called.ask("/__waitroom/socket.io/", HTTP_UPGRADE="WebSocket", HTTP_CONNECTION="Upgrade")
     assert called.status == "501 Not Implemented"
     assert json.loads(body)["error"] == "no_websocket"
+
+
+def test_a_form_is_no_websocket_whatever_it_claims(called: Called) -> None:
+    called.ask("/shop", REQUEST_METHOD="POST", HTTP_UPGRADE="websocket", CONTENT_LENGTH="0")
+    assert called.status == "303 See Other"
+    called.ask("/__waitroom/x/enter", REQUEST_METHOD="POST", HTTP_UPGRADE="websocket")
+    assert called.status == "503 Service Unavailable"
 
 
 def test_a_websocket_to_the_site_needs_a_pass(called: Called) -> None:

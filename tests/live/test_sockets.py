@@ -3,19 +3,23 @@
 from typing import Any
 
 import httpx
+import pytest
 import socketio
 
-from tests.live.helpers import OpenPage, give_seats, visitor_of
+from tests.live.helpers import TOKENS, OpenPage, give_seats, visitor_of
 from tests.web.helpers import (
     TOKEN_MODE,
     Site,
     eventually,
     eventually_true,
+    pass_of,
     ticket_cookie,
     ticket_of,
 )
-from waitroom.clock import now_ms
+from waitroom.clock import new_visitor, now_ms
+from waitroom.identity import pass_cookie_name
 from waitroom.room import Directory, Room, Store
+from waitroom.tokens import Ticket
 
 
 async def seen_ms(store: Store, room: Room, visitor: str) -> float:
@@ -105,6 +109,42 @@ async def test_who_has_a_seat_already_hears_so_at_once(
     assert (await page.hear("queue_update"))["status"] == "admitted"
     assert await page.hear("admitted") == {"go_by_s": 120}
     await page.close()
+
+
+@pytest.mark.parametrize("second_connection", ["share", "refuse"])
+async def test_whoever_holds_a_pass_is_seated_and_its_new_ticket_takes_no_place(
+    http: httpx.AsyncClient,
+    open_page: OpenPage,
+    directory: Directory,
+    room: Room,
+    take_place: Any,
+    second_connection: str,
+) -> None:
+    # As after a form from another site: the gate saw no cookies, and gave a ticket to wait with.
+    holder = await take_place("shop")
+    went = await http.get("/__waitroom/shop/go?return_to=/", headers=ticket_cookie(holder))
+    held = f"{pass_cookie_name('shop')}={pass_of(went)}"
+    full = {"total_active_users": 1, "second_connection": second_connection}
+    await directory.update("shop", full, who="test")
+    made = Ticket("shop", new_visitor(), now_ms() * 1_000)
+    second = ticket_cookie(TOKENS.sign_ticket(made))["Cookie"]
+    page = await open_page(Cookie=f"{second}; {held}")
+    assert await page.register("shop") == {"ok": True}
+    assert (await page.hear("queue_update"))["status"] == "admitted"
+    assert await page.hear("admitted") == {"go_by_s": 120}
+    assert await page.ask("heartbeat") == {"ok": True}
+    figures = await room.figures()
+    assert (figures.active, figures.waiting) == (1, 0)
+    await page.close()
+    # The pass alone is enough; one of another epoch is not.
+    again = await open_page(Cookie=held)
+    assert await again.register("shop") == {"ok": True}
+    await directory.update("shop", {"epoch": 1, "total_active_users": 0}, who="test")
+    late = await open_page(Cookie=f"{second}; {held}")
+    assert await late.register("shop") == {"ok": True}
+    assert (await late.hear("queue_update"))["status"] == "waiting"
+    await again.close()
+    await late.close()
 
 
 async def test_registering_again_tells_again(register: Any, take_place: Any) -> None:

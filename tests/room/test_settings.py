@@ -27,8 +27,8 @@ RANGES: dict[str, tuple[list[Any], list[Any]]] = {
     "message": ([None, "", "x" * 500], ["x" * 501, "\x1b[31m"]),
     "epoch": ([0, 2_000_000_000], [-1, 2_000_000_001]),
     "when_unavailable": (
-        [{"action": "open", "open_limit_s": 86_400}, {}],
-        [{"action": "maybe"}, {"open_limit_s": 86_401}, {"more": 1}, "open"],
+        [{"action": "open", "open_limit_s": 86_400}, {}, "open"],
+        [{"action": "maybe"}, {"open_limit_s": 86_401}, {"more": 1}, "maybe"],
     ),
     "routes": (
         [[], [{"host": "*"}], [{"host": "Shop.example", "path": "/a"}], [{}] * 64],
@@ -43,17 +43,25 @@ RANGES: dict[str, tuple[list[Any], list[Any]]] = {
             [{"path": "/a\\b"}],
             [{"path": "/" + "a" * 512}],
             [{"port": 1}],
+            [{"path": "/a*"}],
+            [{"path": "/__waitroom"}],
         ],
     ),
     "bypass": (
-        [[{"path": "/api", "methods": ["GET"]}], [{"network": "10.0.0.0/8"}], [{}] * 64],
         [
+            [{"path": "/api", "methods": ["GET"]}],
+            [{"network": "10.0.0.0/8"}],
+            [{"path": "/a"}] * 64,
+        ],
+        [
+            [{}],
+            [{"path": "/a*"}],
             [{"methods": []}],
             [{"methods": ["get"]}],
             [{"value": "short"}],
             [{"network": "10.0.0.1/8"}],
             [{"header": "X-Upper"}],
-            [{}] * 65,
+            [{"path": "/a"}] * 65,
         ],
     ),
 }
@@ -129,6 +137,27 @@ def test_assignments_are_read_as_json_or_as_text() -> None:
         "message": "a=b",
         "new_users_per_minute": None,
     }
+
+
+def test_a_list_that_is_no_json_is_said_to_be_none() -> None:
+    with pytest.raises(SettingError, match="not valid JSON"):
+        parse_assignments(['bypass=[{"path": "/x"}'])
+
+
+def test_a_star_after_the_last_slash_means_what_owners_mean() -> None:
+    paths = [{"path": "/shop/*"}, {"path": "/*"}]
+    routes = RoomSettings().changed({"routes": paths}).routes
+    assert [route.path for route in routes] == ["/shop/", "/"]
+
+
+def test_a_field_that_a_rule_has_not_is_refused_with_those_it_has() -> None:
+    with pytest.raises(SettingError, match="path, methods, header, value, network"):
+        RoomSettings().changed({"bypass": [{"address": "10.0.0.1"}]})
+
+
+def test_rules_that_do_nothing_are_read_if_a_room_has_them() -> None:
+    fields = {b"bypass": b"[{}]", b"routes": b'[{"path": "/__waitroom"}]'}
+    assert len(RoomSettings.from_hash(fields).bypass) == 1
 
 
 def test_title_that_looks_like_a_number_stays_text() -> None:

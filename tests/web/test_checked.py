@@ -1,5 +1,6 @@
 """What a proxy is told of odd paths and hosts, of passes, and while Redis is away."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -147,6 +148,17 @@ async def test_the_longest_address_still_leads_to_the_splash_page(
     assert too_long.headers["waitroom-location"] == "/__waitroom/shop?return_to=%2Fshop"
 
 
+async def test_no_address_is_too_long_for_nginx_to_be_told(ask: Ask) -> None:
+    moved = await ask("//free?" + "x" * 3_000, **BROWSER, **NGINX)
+    assert (moved.headers["waitroom-status"], moved.headers["waitroom-location"]) == (
+        "308",
+        "/free",
+    )
+    assert (await ask("//free?a=1", **BROWSER)).headers["location"] == "/free?a=1"
+    refused = await ask("//" + "x" * 5_000, **BROWSER, **NGINX)
+    assert (refused.status_code, refused.headers["waitroom-error"]) == (403, "bad_path")
+
+
 # -- passes ---------------------------------------------------------------------------------------
 
 
@@ -217,6 +229,16 @@ async def test_a_pass_that_ran_out_finds_its_seat_again(ask: Ask, room: Room) ->
     granted = cookies(found)["waitroom_pass_shop"].value
     assert TOKENS.read_pass(granted, "shop", epoch=0, now_ms=now_ms()).visitor == visitor
     assert (await room.figures()).active == 1
+
+
+async def test_the_requests_of_one_page_with_a_pass_that_ran_out_get_one_seat(
+    ask: Ask, room: Room
+) -> None:
+    shown = with_pass(seat(-20))
+    found = await asyncio.gather(*(ask(f"/shop/{i}", **PROGRAM, **shown) for i in range(8)))
+    held = [cookies(answer)["waitroom_pass_shop"].value for answer in found]
+    visitors = {TOKENS.read_pass(token, "shop", epoch=0, now_ms=now_ms()).visitor for token in held}
+    assert len(visitors) == (await room.figures()).active == 1
 
 
 async def test_a_new_epoch_ends_all_passes_within_five_seconds(
@@ -302,6 +324,21 @@ async def test_a_visitor_whom_redis_may_have_noted_holds_the_ticket_of_that_plac
     assert again.status_code == 204
     figures = await room.figures()
     assert (figures.active, figures.counters["admitted"]) == (1, 1)
+
+
+async def test_nginx_can_hand_on_the_ticket_of_a_place_that_redis_may_have_noted(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(self: Room, visitor: str, place: int = 0) -> Any:
+        raise StoreError("no answer in time")
+
+    monkeypatch.setattr(Room, "enter", away)
+    nginx = await ask(**BROWSER, **NGINX)
+    assert nginx.status_code == 503
+    assert nginx.headers["waitroom-ticket-cookie"] == nginx.headers["set-cookie"]
+    # Whoever shows a pass that ran out is known by that.
+    lapsed = await ask(**BROWSER, **NGINX, **with_pass(seat(-20)))
+    assert (lapsed.status_code, cookies(lapsed)) == (503, {})
 
 
 async def test_nothing_secret_stands_in_the_log(

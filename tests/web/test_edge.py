@@ -1,5 +1,6 @@
 """What an edge asks: rooms, a seat or a place for a visitor, renewals in batches."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ from tests.conftest import EDGE_TOKEN, SECRET_KEY
 from tests.web.helpers import Serve, eventually, no_cookies
 from waitroom.clock import now_ms
 from waitroom.room import Directory, Room, Store
-from waitroom.tokens import CLOCK_SKEW_MS, Pass, Ticket, Tokens
+from waitroom.tokens import CLOCK_SKEW_MS, NOBODY, Pass, Ticket, Tokens
 from waitroom.web.edge import EDGE_SETTINGS, RENEW_MAX
 
 TOKENS = Tokens([SECRET_KEY])
@@ -314,3 +315,50 @@ async def test_a_pass_that_ran_out_finds_the_seat_that_another_edge_extended(
         http, "enter", room="shop", ticket=None, **{"pass": TOKENS.sign_pass(ran_out)}
     )
     assert TOKENS.read_pass(again["pass"], "shop", epoch=0, now_ms=now_ms()).visitor != held.visitor
+
+
+async def _enter_with(http: httpx.AsyncClient, ran_out: Pass, ticket: str | None = None) -> Any:
+    shown = {"pass": TOKENS.sign_pass(ran_out)}
+    return await ask(http, "enter", room=ran_out.room, ticket=ticket, **shown)
+
+
+def _visitor_of(granted: str) -> str:
+    return TOKENS.read_pass(granted, "shop", epoch=0, now_ms=now_ms()).visitor
+
+
+async def test_however_many_requests_show_a_pass_that_ran_out_they_get_one_seat(
+    http: httpx.AsyncClient, room: Room, store: Store
+) -> None:
+    ran_out = Pass("shop", VISITOR, now_ms() - 20_000, 0)
+    # Its seat is over, and Redis has not yet swept it away.
+    await store.redis.zadd("waitroom:{shop}:active", {VISITOR: now_ms() - 1_000})
+    found = await asyncio.gather(*(_enter_with(http, ran_out) for _ in range(8)))
+    await store.redis.zrem("waitroom:{shop}:active", VISITOR)
+    found += await asyncio.gather(*(_enter_with(http, ran_out) for _ in range(8)))
+    assert len({_visitor_of(answer["pass"]) for answer in found}) == 1
+    assert (await room.figures()).active == 1
+
+
+async def test_however_many_requests_show_a_pass_that_ran_out_they_get_one_place(
+    http: httpx.AsyncClient, full: Room
+) -> None:
+    ran_out = Pass("full", VISITOR, now_ms() - 20_000, 0)
+    found = await asyncio.gather(*(_enter_with(http, ran_out) for _ in range(8)))
+    assert len({answer["ticket"] for answer in found}) == 1
+    assert (await full.figures()).waiting == 1
+
+
+async def test_the_pass_that_everybody_had_is_nobodys_seat(
+    http: httpx.AsyncClient, room: Room
+) -> None:
+    ran_out = Pass("shop", NOBODY, now_ms() - 20_000, 0)
+    found = [await _enter_with(http, ran_out) for _ in range(2)]
+    assert len({_visitor_of(answer["pass"]) for answer in found}) == 2
+
+
+async def test_a_ticket_counts_beside_a_pass_that_ran_out(
+    http: httpx.AsyncClient, full: Room
+) -> None:
+    held = TOKENS.sign_ticket(Ticket("full", "C" * 22, now_ms() * 1000))
+    found = await _enter_with(http, Pass("full", VISITOR, now_ms() - 20_000, 0), held)
+    assert found["ticket"] == held

@@ -9,12 +9,11 @@ any name wants a room for the host ``*``.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import aclosing
 
 from waitroom.gate.decide import ToService
 from waitroom.gate.gate import Gate, Onward
 from waitroom.gate.origin import EDGE_NAMES
-from waitroom.gate.proxy import BODY_MAX, Upstream, ask
+from waitroom.gate.proxy import BODY_MAX, ask
 from waitroom.gate.replies import Reply
 from waitroom.gate.scopes import (
     App,
@@ -87,11 +86,7 @@ class GateMiddleware:
     ) -> None:
         body = await read_body(receive, BODY_MAX)
         answer = await ask(self._gate.service, visit, asked.page, header_pairs(scope), body)
-        if isinstance(answer, Reply):
-            return await send_reply(scope, receive, send, answer)
-        async with aclosing(answer):
-            await _stream(answer, send)
-        return None
+        await send_reply(scope, receive, send, answer)
 
     async def _start(self) -> None:
         if self._started:
@@ -133,14 +128,6 @@ class GateMiddleware:
         if self._started:
             self._started = False
             await self._gate.stop()
-
-
-async def _stream(answer: Upstream, send: Send) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    while chunk := await answer.read():
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _bare_lifespan(heard: list[Message], receive: Receive, send: Send) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from waitroom import clock
+from waitroom.errors import ConfigError
+from waitroom.gate.paths import PathError, canonical_path
 from waitroom.gate.replies import Reply, own_headers, privately
 from waitroom.gate.visit import Visit, plain_name
 
@@ -36,7 +38,8 @@ def visit_from_environ(environ: Environ) -> Visit:
         headers=headers,
         address=environ.get("REMOTE_ADDR", ""),
         now_ms=clock.now_ms(),
-        websocket=headers.get("upgrade", "").strip().lower() == "websocket",
+        websocket=environ["REQUEST_METHOD"] == "GET"
+        and headers.get("upgrade", "").strip().lower() == "websocket",
         secure=environ.get("wsgi.url_scheme") == "https",
     )
 
@@ -57,6 +60,35 @@ def without(environ: Environ, names: Collection[str]) -> Environ:
         for key, value in environ.items()
         if not (key.startswith("HTTP_") and plain_name(key[5:]) in names)
     }
+
+
+def checked_mount(mount: str) -> str:
+    """Return the ``SCRIPT_NAME`` of an app that is mounted at this path, empty for the whole site.
+
+    Raises:
+        ConfigError: If it is not a path in its canonical spelling.
+    """
+    try:
+        plain = quote(mount)
+        if not mount or (mount[-1] != "/" and canonical_path(plain).page == plain):
+            return mount.encode().decode("latin-1")
+    except PathError:
+        pass
+    raise ConfigError(f"mount: {mount!r} is not a path in its canonical spelling")
+
+
+def is_mounted(environ: Environ, mount: str) -> bool:
+    """Say whether a request came by the app's own mount.
+
+    Some servers take ``SCRIPT_NAME`` from a header, by which a visitor would move the page that
+    the app sees away from the one that is judged.
+
+    Args:
+        environ: As received.
+        mount: What ``checked_mount`` returned.
+    """
+    claimed = any(name == "script-name" for name, _ in header_pairs(environ))
+    return not claimed and environ.get("SCRIPT_NAME", "") == mount
 
 
 def leaves_mount(environ: Environ, page: str) -> bool:

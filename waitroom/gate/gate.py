@@ -5,11 +5,11 @@ outcome out: hand the request to the origin, send an answer, or hand it to the s
 visitor with a pass costs one signature check, no call and no waiting.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from waitroom import clock
-from waitroom.errors import ServiceError
+from waitroom.errors import ServiceError, TokenError, TokenForgedError
 from waitroom.gate.decide import (
     Enter,
     Forward,
@@ -21,19 +21,26 @@ from waitroom.gate.decide import (
     decide,
     entered,
 )
+from waitroom.gate.entry import (
+    Cookies,
+    entry_cookies,
+    give_pass,
+    give_ticket,
+    new_ticket,
+    ticket_to_ask_with,
+)
 from waitroom.gate.inline import inline_reply
 from waitroom.gate.keeping import Page, Public
 from waitroom.gate.kept import Kept
-from waitroom.gate.origin import GATE, ORIGIN, Proofs
+from waitroom.gate.origin import FORWARDED_HOST, GATE, ORIGIN, Proofs
 from waitroom.gate.replies import Reply, away_reply, hold_reply, refuse_reply, splash_reply
 from waitroom.gate.rooms import EdgeRoom
 from waitroom.gate.service import Entered, Service
-from waitroom.gate.visit import Visit
-from waitroom.identity import pass_cookie, pass_cookie_name, ticket_cookie
-from waitroom.tokens import Ticket, Tokens
+from waitroom.gate.visit import Visit, plain_name
+from waitroom.identity import pass_cookie_name
+from waitroom.tokens import Tokens
 
-#: Set-Cookie headers.
-Cookies = list[tuple[str, str]]
+_log = logging.getLogger("waitroom.gate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class Gate:
     def __init__(self, *, service_url: str, edge_token: str, secret_keys: Sequence[str]) -> None:
         self.service = Service(service_url, edge_token)
         self._tokens = Tokens(secret_keys)
+        self._keys_differ = False
         self._proofs = Proofs(self._tokens)
         self._kept = Kept(self.service)
 
@@ -142,13 +150,13 @@ class Gate:
 
     async def _enter(self, asked: Enter, visit: Visit) -> Outcome:
         room = self._room(asked.room)
-        # Made before the question, so that a lost answer leaves no second place in the line.
-        ticket = asked.ticket or self._new_ticket(room.name)
+        ticket = ticket_to_ask_with(asked, self._tokens)
         try:
             answer = await self.service.enter(room.name, ticket, asked.lapsed)
         except ServiceError:
             return self._failed(asked, room, visit, ticket)
-        cookies = _entry_cookies(asked, answer, room, visit, ticket)
+        self._check_keys(room, answer, visit)
+        cookies = entry_cookies(asked, answer, room, visit, ticket)
         decision = entered(asked, answer.status)
         if isinstance(decision, Forward):
             return self._onward(decision, cookies, visit)
@@ -156,16 +164,32 @@ class Gate:
             return _with_cookies(await self._inline(decision, visit), cookies)
         return _with_cookies(splash_reply(decision, room), cookies)
 
-    def _failed(self, asked: Enter, room: EdgeRoom, visit: Visit, ticket: str) -> Outcome:
+    def _check_keys(self, room: EdgeRoom, answer: Entered, visit: Visit) -> None:
+        """Say in the log that gate and service do not share their keys; once."""
+        if answer.granted is None or self._keys_differ:
+            return
+        try:
+            self._tokens.read_pass(answer.granted, room.name, epoch=0, now_ms=visit.now_ms)
+        except TokenForgedError:
+            self._keys_differ = True
+            _log.error(
+                "the waiting room signs passes with a key that this gate does not have: every "
+                "visitor takes a new seat at each request. Give both the same WAITROOM_SECRET_KEYS"
+            )
+        except TokenError:
+            pass
+
+    def _failed(self, asked: Enter, room: EdgeRoom, visit: Visit, ticket: str | None) -> Outcome:
         since_ms = self.service.known().away_since_ms
         since_ms = visit.now_ms if since_ms is None else since_ms
         decision = away(room, visit, asked.page, since_ms, ticket=asked.ticket is not None)
         cookies: Cookies = []
-        if asked.ticket is None and (isinstance(decision, Forward) or decision.issue_ticket):
-            cookies = [_ticket(room.name, ticket, visit)]
+        if ticket and ticket != asked.ticket:
+            if isinstance(decision, Forward) or decision.issue_ticket:
+                cookies = [give_ticket(room.name, ticket, visit)]
         if isinstance(decision, Forward):
             return self._onward(decision, cookies, visit)
-        has_ticket = asked.ticket is not None or decision.issue_ticket
+        has_ticket = asked.ticket is not None or bool(cookies)
         return _with_cookies(hold_reply(decision, has_ticket=has_ticket), cookies)
 
     def _reply(self, decision: Splash | Hold | Refuse, visit: Visit) -> Reply:
@@ -180,13 +204,16 @@ class Gate:
     def _with_ticket(self, reply: Reply, decision: Splash | Hold, visit: Visit) -> Reply:
         if not decision.issue_ticket or decision.room is None:
             return reply
-        token = self._new_ticket(decision.room)
-        return _with_cookies(reply, [_ticket(decision.room, token, visit)])
+        token = new_ticket(decision.room, self._tokens)
+        return _with_cookies(reply, [give_ticket(decision.room, token, visit)])
 
     def _onward(self, decision: Forward, cookies: Cookies, visit: Visit) -> Onward:
         headers = [(ORIGIN, self._proofs.token(visit.now_ms))]
         if decision.reason == "pass" and decision.room is not None:
             headers.append((GATE, decision.room))
+        if any(plain_name(name) == FORWARDED_HOST for name in visit.headers):
+            # An app that believes it must not serve another host than was judged.
+            headers.append((FORWARDED_HOST, visit.host))
         return Onward(decision.page, tuple(headers), cookies)
 
     def _renew(self, decision: Forward, visit: Visit) -> Cookies:
@@ -198,10 +225,7 @@ class Gate:
             self.service.renewals.ask(room.name, decision.token, forget_ms)
         if decision.token in visit.cookies(pass_cookie_name(room.name)):
             return []
-        return [_pass(room, decision.token, decision.deadline_ms, visit)]
-
-    def _new_ticket(self, room: str) -> str:
-        return self._tokens.sign_ticket(Ticket(room, clock.new_visitor(), clock.now_us()))
+        return [give_pass(room, decision.token, decision.deadline_ms, visit)]
 
     def _room(self, name: str) -> EdgeRoom:
         rooms = self.service.known().rooms
@@ -210,35 +234,5 @@ class Gate:
         return found if found is not None else EdgeRoom(name=name)
 
 
-def _entry_cookies(
-    asked: Enter, answer: Entered, room: EdgeRoom, visit: Visit, ticket: str
-) -> Cookies:
-    cookies: Cookies = []
-    if answer.status == "waiting":
-        given = answer.ticket or ticket
-        return [_ticket(room.name, given, visit)] if given != asked.ticket else []
-    if answer.status == "admitted" and answer.granted is not None:
-        # A ticket is given up at the door, as in the service's own `go`.
-        if asked.ticket is not None:
-            cookies.append(_ticket(room.name, "", visit))
-        cookies.append(_pass(room, answer.granted, answer.deadline_ms or 0, visit))
-    return cookies
-
-
 def _with_cookies(reply: Reply, cookies: Cookies) -> Reply:
     return Reply(reply.status, (*reply.headers, *cookies), reply.body)
-
-
-def _ticket(room: str, token: str, visit: Visit) -> tuple[str, str]:
-    return "set-cookie", ticket_cookie(room, token, secure=visit.secure)
-
-
-def _pass(room: EdgeRoom, token: str, deadline_ms: int, visit: Visit) -> tuple[str, str]:
-    value = pass_cookie(
-        room.name,
-        token,
-        left_ms=deadline_ms - visit.now_ms,
-        session_duration_s=room.session_duration_s,
-        secure=visit.secure,
-    )
-    return "set-cookie", value

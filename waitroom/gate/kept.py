@@ -14,10 +14,11 @@ import aiohttp
 
 from waitroom import clock
 from waitroom.errors import ServiceError
+from waitroom.gate.calls import UnreachableError, read_limited
 from waitroom.gate.keeping import Page, Public, life_s, page_of
 from waitroom.gate.languages import negotiated
 from waitroom.gate.rooms import EdgeRoom
-from waitroom.gate.service import TIME_LIMIT_S, Service, UnreachableError, read_limited
+from waitroom.gate.service import TIME_LIMIT_S, Service
 from waitroom.gate.visit import Visit
 from waitroom.return_to import PREFIX
 from waitroom.room.settings import ROOM_NAME
@@ -26,6 +27,10 @@ from waitroom.room.settings import ROOM_NAME
 BYTES_MAX = 16 * 1024 * 1024
 #: Longest answer kept, bytes.
 ANSWER_MAX = 1024 * 1024
+#: How long what is not for everybody is not asked for everybody again, seconds.
+NOT_PUBLIC_S = 1.0
+#: Most of such answers remembered.
+NOT_PUBLIC_MAX = 1_000
 _PAGE = re.compile(rf"{PREFIX}({ROOM_NAME.pattern})(/board)?")
 _FILE = re.compile(
     rf"{PREFIX}(waitroom-fetch\.js|assets/[A-Za-z0-9]{{1,64}}/[A-Za-z0-9._-]{{1,80}})"
@@ -43,6 +48,8 @@ class Kept:
         self._service = service
         self._pages: dict[Public, Page] = {}
         self._bytes = 0
+        # Since when, by the monotonic clock, an answer is not for everybody; oldest first.
+        self._not_public: dict[Public, float] = {}
         self._flights: dict[Public, asyncio.Task[Page | None]] = {}
 
     def public(self, visit: Visit, page: str) -> Public | None:
@@ -87,7 +94,9 @@ class Kept:
         """
         if found := self.fresh(wanted):
             return found
-        if not self._service.reachable:
+        if clock.monotonic_s() - self._not_public.get(wanted, -NOT_PUBLIC_S) < NOT_PUBLIC_S:
+            return None
+        if not self._service.breaker.reachable:
             raise UnreachableError("the waiting room is away")
         flight = self._flights.get(wanted)
         if flight is None:
@@ -121,18 +130,25 @@ class Kept:
                 ) as response,
             ):
                 life = life_s(response, wanted)
-                if not life:
-                    return None
-                body = await read_limited(response, ANSWER_MAX)
+                body = await read_limited(response, ANSWER_MAX) if life else b""
         except ServiceError:
-            return None
+            life, body = 0, b""
         except (aiohttp.ClientError, OSError, TimeoutError) as e:
             error = UnreachableError(type(e).__name__)
-            self._service.failed(error)
+            self._service.breaker.failed(error)
             raise error from e
+        if not life:
+            self._note_not_public(wanted)
+            return None
         page = page_of(response, body, life)
         self._keep(wanted, page)
         return page
+
+    def _note_not_public(self, wanted: Public) -> None:
+        self._not_public.pop(wanted, None)
+        self._not_public[wanted] = clock.monotonic_s()
+        while len(self._not_public) > NOT_PUBLIC_MAX:
+            del self._not_public[next(iter(self._not_public))]
 
     def _keep(self, wanted: Public, page: Page) -> None:
         self._drop(wanted)

@@ -15,25 +15,31 @@ from urllib.parse import quote
 
 from waitroom import clock
 from waitroom.errors import ConfigError, TokenError
+from waitroom.gate.decide import Refuse
 from waitroom.gate.environs import (
     Environ,
     StartResponse,
     WSGIApp,
+    checked_mount,
     header_pairs,
+    is_mounted,
     send_wsgi,
     without,
 )
 from waitroom.gate.paths import PathError, canonical_path
-from waitroom.gate.replies import Reply, json_reply
+from waitroom.gate.replies import Reply, json_reply, refuse_reply
 from waitroom.gate.scopes import App, Receive, Scope, Send, plain_bytes, send_reply
 from waitroom.tokens import CLOCK_SKEW_MS, OriginProof, Tokens
 
-#: Says which room's gate was passed. Nobody else may say so.
+#: Says which room's gate was passed.
 GATE = "waitroom-gate"
 #: Proves that the request came through an edge.
 ORIGIN = "waitroom-origin"
-#: The names that only an edge may use, in the form of ``plain_name``.
-EDGE_NAMES = frozenset({GATE, ORIGIN})
+#: The host that was judged, where a visitor claims one.
+FORWARDED_HOST = "x-forwarded-host"
+#: What no visitor may say, in the form of ``plain_name``: what only an edge says, and the names
+#: by which some origins (IIS, Symfony) serve another page than the one that was judged.
+EDGE_NAMES = frozenset({GATE, ORIGIN, "x-original-url", "x-rewrite-url"})
 _ORIGIN = ORIGIN.encode()
 _EDGE_NAMES = frozenset(name.encode() for name in EDGE_NAMES)
 #: How long a proof is good, milliseconds.
@@ -134,25 +140,34 @@ class WSGIOriginGuard:
     Args:
         app: The origin.
         secret_keys: The installation's signing keys, oldest first.
-        exempt: Paths, exactly so spelled, that need no proof, such as a health check.
+        exempt: Paths, exactly so spelled and below the mount, that need no proof, such as a
+            health check.
+        mount: As for ``WSGIGateMiddleware``.
 
     Raises:
         ConfigError: If there is no key, or a path is not in its canonical spelling.
     """
 
     def __init__(
-        self, app: WSGIApp, *, secret_keys: Sequence[str], exempt: Iterable[str] = ()
+        self,
+        app: WSGIApp,
+        *,
+        secret_keys: Sequence[str],
+        exempt: Iterable[str] = (),
+        mount: str = "",
     ) -> None:
         self._app = app
+        self._mount = checked_mount(mount)
         self._demand = _Demand(secret_keys, exempt)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Hand the request to the app, or answer 403."""
+        if not is_mounted(environ, self._mount):
+            return send_wsgi(environ, start_response, refuse_reply(Refuse(400, "bad_path")))
         dropped = frozenset({ORIGIN})
         shown = [text for name, text in header_pairs(environ) if name == ORIGIN]
         if not self._demand.proved(shown):
-            path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-            if not self._demand.exempts(path):
+            if not self._demand.exempts(environ.get("PATH_INFO", "")):
                 return send_wsgi(environ, start_response, _refusal())
             dropped = EDGE_NAMES
         return self._app(without(environ, dropped), start_response)

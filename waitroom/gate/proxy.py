@@ -12,9 +12,12 @@ from collections.abc import Collection, Iterable
 import aiohttp
 from yarl import URL
 
+from waitroom.errors import ServiceError
+from waitroom.gate.calls import ANSWER_MAX, read_limited
 from waitroom.gate.origin import EDGE_NAMES
+from waitroom.gate.paths import printable
 from waitroom.gate.replies import Reply, away_reply, json_reply
-from waitroom.gate.service import TIME_LIMIT_S, Service, UnreachableError
+from waitroom.gate.service import TIME_LIMIT_S, Service
 from waitroom.gate.visit import Visit, plain_name
 
 #: Longest request body handed on, bytes; visitors send a few hundred.
@@ -39,49 +42,14 @@ NOT_RETURNED = HOP_BY_HOP | {"date", "server"}
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
-class Upstream:
-    """An answer of the service on its way to a visitor, to be closed in any case.
-
-    Attributes:
-        status: HTTP status.
-        headers: What the visitor gets of them; names in lower case.
-    """
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers = [
-            (name.decode("latin-1").lower(), value.decode("latin-1"))
-            for name, value in response.raw_headers
-            if name.decode("latin-1").lower() not in NOT_RETURNED
-        ]
-
-    async def read(self) -> bytes:
-        """Return the next piece of the body; empty at its end.
-
-        Raises:
-            ServiceError: If the connection was lost or nothing came in time. The visitor's
-                connection is to be cut then, so that half an answer does not pass for a whole.
-        """
-        try:
-            async with asyncio.timeout(TIME_LIMIT_S):
-                return await self._response.content.readany()
-        except (aiohttp.ClientError, OSError, TimeoutError) as e:
-            raise UnreachableError(f"{type(e).__name__} in the middle of an answer") from e
-
-    async def aclose(self) -> None:
-        """Give the connection back, or cut it if the answer was not read to its end."""
-        self._response.close()
-
-
 async def ask(
     service: Service,
     visit: Visit,
     page: str,
     headers: Iterable[tuple[str, str]],
     body: bytes | None,
-) -> Upstream | Reply:
-    """Hand one request to the service.
+) -> Reply:
+    """Hand one request to the service, and read its whole answer within the time limit.
 
     Args:
         service: The service.
@@ -91,31 +59,36 @@ async def ask(
         body: Its body; None if it is longer than ``BODY_MAX``, or incomplete.
 
     Returns:
-        The service's answer, to be read and closed; or an answer in its place.
+        The service's answer; or one in its place, if there is no whole answer in time.
     """
     if body is None:
         return json_reply(413, "too_large", f"A body may have at most {BODY_MAX} bytes.")
-    if not service.reachable:
+    if not service.breaker.reachable:
         return away_reply(visit)
     try:
-        async with asyncio.timeout(TIME_LIMIT_S):
-            response = await service.http.request(
-                visit.method,
+        async with (
+            asyncio.timeout(TIME_LIMIT_S),
+            service.http.request(
+                # Our own server leaves the body out, but has to tell its length.
+                "GET" if visit.method == "HEAD" else visit.method,
                 service_url(service, visit, page),
                 headers=headers_for(headers, visit, NOT_SENT),
                 data=body or None,
                 allow_redirects=False,
                 skip_auto_headers=_AUTOMATIC,
-            )
-    except (aiohttp.ClientError, OSError, TimeoutError) as e:
-        service.failed(UnreachableError(type(e).__name__))
+            ) as response,
+        ):
+            answer = await read_limited(response, ANSWER_MAX)
+    except (aiohttp.ClientError, OSError, TimeoutError, ServiceError):
+        service.doubt()
         return away_reply(visit)
-    return Upstream(response)
+    return Reply(response.status, _returned(response), answer)
 
 
 def service_url(service: Service, visit: Visit, page: str) -> URL:
-    """Return the address of a page at the service, byte for byte as the visitor wrote it."""
-    query = f"?{visit.query}" if visit.query else ""
+    """Return the address of a page at the service, with the query as the visitor wrote it."""
+    # Bytes that are not ASCII are escaped, or they would be encoded a second time.
+    query = f"?{printable(visit.query)}" if visit.query else ""
     return URL(f"{service.url}{page}{query}", encoded=True)
 
 
@@ -137,3 +110,11 @@ def headers_for(
         ("X-Forwarded-Proto", "https" if visit.secure else "http"),
         ("X-Forwarded-Host", visit.host),
     ]
+
+
+def _returned(response: aiohttp.ClientResponse) -> tuple[tuple[str, str], ...]:
+    pairs = (
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in response.raw_headers
+    )
+    return tuple(pair for pair in pairs if pair[0] not in NOT_RETURNED | {"content-length"})

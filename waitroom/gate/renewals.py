@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 BATCH_MAX = 500
 #: Most passes remembered; above that, renewal waits until some have run out.
 REMEMBERED_MAX = 1_000_000
+#: How often all of them are looked at for what has run out, milliseconds.
+SWEEP_MS = 30_000
 
 
 class Renewals:
@@ -24,6 +26,7 @@ class Renewals:
         # Pass -> when it can be forgotten, ms. One pass is asked for once.
         self._asked: dict[str, int] = {}
         self._renewed: dict[str, str] = {}
+        self._swept_ms = 0
 
     @property
     def renewed(self) -> Mapping[str, str]:
@@ -76,11 +79,18 @@ class Renewals:
             self._forget(now_ms)
 
     def _forget(self, now_ms: int) -> None:
-        # Asked for first, run out first, or soon after: the rest need not be looked at.
-        while self._asked:
-            token, at = next(iter(self._asked.items()))
-            if at > now_ms:
+        # A clock that was set back must not put it off.
+        sweep = abs(now_ms - self._swept_ms) >= SWEEP_MS
+        if sweep:
+            self._swept_ms = now_ms
+        gone = []
+        for token, at in self._asked.items():
+            if at <= now_ms:
+                gone.append(token)
+            elif not sweep:
+                # Asked for first, run out first, where all rooms have passes of the same length.
                 break
+        for token in gone:
             del self._asked[token]
             self._renewed.pop(token, None)
         while self._queue and self._queue[0][1] not in self._asked:

@@ -5,6 +5,7 @@ What is made here may not be stored by a cache: it is meant for one visitor at o
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -19,6 +20,10 @@ from waitroom.gate.visit import Visit
 RETRY_AFTER_S = 5
 #: The same for a room that is closed.
 RETRY_CLOSED_S = 60
+
+#: To a cache that knows one of these, Cache-Control says nothing.
+_FOR_CDNS = frozenset({"cdn-cache-control", "cloudflare-cdn-cache-control", "surrogate-control"})
+_QUOTED = re.compile(r'"(\\.|[^"\\])*"')
 
 _STYLE = files("waitroom.gate").joinpath("away.css").read_text("utf-8")
 _AWAY = files("waitroom.gate").joinpath("away.html").read_text("utf-8")
@@ -116,11 +121,13 @@ def privately(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     A cache that stores an answer with a cookie would hand one visitor's pass to everybody.
     """
     pairs = list(headers)
-    told = [value.lower() for name, value in pairs if name.lower() == "cache-control"]
-    if any("no-store" in value or "private" in value for value in told):
-        return pairs
-    kept = [pair for pair in pairs if pair[0].lower() != "cache-control"]
-    return [*kept, ("cache-control", "private, no-cache")]
+    told = ",".join(value.lower() for name, value in pairs if name.lower() == "cache-control")
+    # What is quoted is no directive, and ``private="x"`` keeps no more than the header x private.
+    directives = {part.strip() for part in _QUOTED.sub('""', told).split(",")}
+    forbids = not directives.isdisjoint({"no-store", "private"})
+    dropped = _FOR_CDNS if forbids else {*_FOR_CDNS, "cache-control"}
+    kept = [pair for pair in pairs if pair[0].lower() not in dropped]
+    return kept if forbids else [*kept, ("cache-control", "private, no-cache")]
 
 
 def refuse_reply(refused: Refuse) -> Reply:

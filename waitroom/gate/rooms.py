@@ -25,7 +25,6 @@ class EdgeRoom(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     name: Annotated[str, Field(pattern=rf"^{ROOM_NAME.pattern}$")]
-    title: str = ""
     routes: tuple[Route, ...] = ()
     bypass: tuple[Bypass, ...] = ()
     delivery: Literal["redirect", "inline"] = "redirect"

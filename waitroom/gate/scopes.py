@@ -64,11 +64,12 @@ def forwarded(
     Args:
         scope: As received; left as it is.
         page: The canonical page.
-        headers: What the edge says.
+        headers: What the edge says, in place of what a visitor says under these names.
         dropped: Headers that a visitor may not send, named as ``plain_bytes`` does.
     """
-    kept = [pair for pair in scope["headers"] if plain_bytes(pair[0]) not in dropped]
-    ours = [(name.encode(), value.encode()) for name, value in headers]
+    ours = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+    gone = {*dropped, *(name for name, _ in ours)}
+    kept = [pair for pair in scope["headers"] if plain_bytes(pair[0]) not in gone]
     changed: dict[str, Any] = {"headers": [*kept, *ours]}
     raw = scope.get("raw_path")
     if raw and raw.partition(b"?")[0] != page.encode():

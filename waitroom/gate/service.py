@@ -2,10 +2,12 @@
 
 Rooms are pulled in the background, never inside a visitor's request. After a failure nobody
 waits for a time-out again: the service counts as away until a probe in the background succeeds.
+What fails in one visitor's own request is not believed: it only brings the next pull forward.
 """
 
 import asyncio
 import logging
+import re
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
@@ -14,7 +16,17 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from waitroom import clock
-from waitroom.errors import ServiceError
+from waitroom.errors import ConfigError, ServiceError
+from waitroom.gate.breaker import Breaker
+from waitroom.gate.calls import (
+    ANSWER_MAX,
+    LINE_MAX,
+    DeletedError,
+    RefusedError,
+    UnreachableError,
+    read_limited,
+    refusal,
+)
 from waitroom.gate.decide import Known
 from waitroom.gate.languages import DEFAULT
 from waitroom.gate.renewals import Renewals
@@ -26,28 +38,17 @@ TIME_LIMIT_S = 2.0
 PULL_S = 2.0
 #: How often a service that is away is asked whether it is back, seconds.
 PROBE_S = 1.0
-#: The same before it was heard for the first time.
+#: The same at first, before it was ever heard; doubled each time.
 FIRST_PROBE_S = 0.05
 #: How often passes to be renewed are sent, seconds.
 RENEW_S = 1.0
-#: A service that fails again this soon was never back, milliseconds; else ``open_limit_s`` would
-#: start anew at each flicker.
-RELAPSE_MS = 10_000
-#: Longest answer read, bytes.
-_ANSWER_MAX = 4 * 1024 * 1024
+#: Asked for to see whether ``enter`` works; a room of this name is never asked for.
+PROBE_ROOM = "waitroom-probe"
 
 _log = logging.getLogger("waitroom.gate")
 
 #: Goes into a cookie, so nothing that could end one.
 Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,256}$")]
-
-
-class UnreachableError(ServiceError):
-    """No connection, or no answer in time; as opposed to an answer that says no."""
-
-
-class RefusedError(ServiceError):
-    """The service wants something else; asking the same again is of no use."""
 
 
 class Entered(BaseModel):
@@ -71,12 +72,18 @@ class Service:
     Args:
         url: Where the service is, such as ``http://127.0.0.1:8000``.
         edge_token: Shown with every call.
+
+    Raises:
+        ConfigError: If one of them cannot be right.
     """
 
     def __init__(self, url: str, edge_token: str) -> None:
+        if not re.fullmatch(r"https?://[^/?#@\s]+/?", url):
+            raise ConfigError(f"service_url={url!r}: must be as in http://127.0.0.1:8000")
+        if not edge_token:
+            raise ConfigError("edge_token is empty; it is the installation's WAITROOM_EDGE_TOKEN")
         self.url = url.rstrip("/")
-        #: False while connections fail; pages of the service are not worth a try then.
-        self.reachable = True
+        self.breaker = Breaker()
         self.renewals = Renewals()
         #: WebSockets of visitors that are connected with the service now.
         self.sockets: set[aiohttp.ClientWebSocketResponse[bool]] = set()
@@ -87,8 +94,9 @@ class Service:
         #: Languages of the splash page.
         self.languages: tuple[str, ...] = (DEFAULT,)
         self._etag = ""
-        self._away_since_ms: int | None = None
-        self._last_away = (0, -RELAPSE_MS)
+        # A pull alone does not show that ``enter`` works.
+        self._enter_failed = False
+        self._doubted = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._http: aiohttp.ClientSession | None = None
 
@@ -101,16 +109,20 @@ class Service:
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=TIME_LIMIT_S),
                 auto_decompress=False,
+                max_line_size=LINE_MAX,
+                max_field_size=LINE_MAX,
             )
         return self._http
 
     def known(self) -> Known:
         """Return what is known now, for a decision."""
-        return Known(self._rooms, self._away_since_ms, self.renewals.renewed)
+        return Known(self._rooms, self.breaker.away_since_ms, self.renewals.renewed)
 
     async def start(self) -> None:
         """Pull the rooms once, then keep pulling in the background."""
         self.draining = False
+        # The last one may belong to another event loop.
+        self._doubted = asyncio.Event()
         await self._pull()
         self._tasks = [
             asyncio.create_task(self._pull_forever()),
@@ -139,7 +151,8 @@ class Service:
 
         Args:
             room: The room's name.
-            ticket: The visitor's ticket, verified; None for a new visitor.
+            ticket: The visitor's ticket, verified, or one that was just made; None for a visitor
+                who shows a lapsed pass alone.
             lapsed: A pass that ran out lately, whose seat may go on.
 
         Returns:
@@ -151,49 +164,46 @@ class Service:
         try:
             asked = {"room": room, "ticket": ticket}
             answer = await self._post("enter", asked | ({"pass": lapsed} if lapsed else {}))
-            if answer is None:
-                return Entered(status="suspended")
             found = Entered.model_validate_json(answer)
             if found.status == "admitted" and found.granted is None:
                 raise ServiceError("admitted without a pass")
+        except DeletedError:
+            return Entered(status="suspended")
         except (ServiceError, ValidationError) as e:
-            self.failed(e)
+            self._enter_failed = True
+            self.breaker.failed(e)
             raise ServiceError("no usable answer to enter") from e
         if found.status == "waiting" and self._rooms is not None:
             # The next pull would say so; until then the line must not cost a call each.
             self._rooms = self._rooms.queueing(room)
         return found
 
-    def failed(self, error: Exception) -> None:
-        """Note that the service gave no usable answer."""
-        if isinstance(error, UnreachableError):
-            self.reachable = False
-        if self._away_since_ms is not None:
-            return
-        now_ms = clock.now_ms()
-        since_ms, until_ms = self._last_away
-        self._away_since_ms = since_ms if now_ms - until_ms < RELAPSE_MS else now_ms
-        _log.warning("the waiting room is away: %s", _reason(error))
+    def doubt(self) -> None:
+        """Find out in the background whether the service is there: a visitor's request failed.
 
-    def _worked(self) -> None:
-        self.reachable = True
-        if self._away_since_ms is not None:
-            self._last_away = (self._away_since_ms, clock.now_ms())
-            self._away_since_ms = None
-            _log.info("the waiting room is back")
+        That may be the fault of the request, and no visitor may make the service count as away.
+        """
+        self._doubted.set()
 
     async def _pull_forever(self) -> None:
+        first_s = FIRST_PROBE_S
         while True:
             if self._rooms is None:
-                await asyncio.sleep(FIRST_PROBE_S)
+                pause_s = clock.jitter(min(first_s, PROBE_S), 0.1)
+                first_s *= 2
             else:
-                away = self._away_since_ms is not None
-                await asyncio.sleep(clock.jitter(PROBE_S if away else PULL_S, 0.1))
+                away = self.breaker.away_since_ms is not None
+                pause_s = clock.jitter(PROBE_S if away else PULL_S, 0.1)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause_s):
+                    await self._doubted.wait()
             try:
                 await self._pull()
             except Exception:
                 # Without this task the gate would go on with old rooms for ever.
                 _log.exception("pulling rooms failed")
+            # Doubts that came meanwhile have their answer too.
+            self._doubted.clear()
 
     async def _pull(self) -> None:
         try:
@@ -204,41 +214,60 @@ class Service:
                 self.languages = told.languages
             elif status != 304 or self._pulled is None:
                 raise ServiceError(f"rooms answered {status}")
+            self._rooms = self._pulled
+            if self._enter_failed:
+                await self._probe_enter()
         except (ServiceError, ValidationError) as e:
-            self.failed(e)
+            self.breaker.failed(e)
             return
-        self._rooms = self._pulled
-        self._worked()
+        if not self._enter_failed:
+            self.breaker.worked()
+
+    async def _probe_enter(self) -> None:
+        # Visitors' own questions may fail meanwhile, and count.
+        self._enter_failed = False
+        if self._rooms is not None and self._rooms.get(PROBE_ROOM) is not None:
+            # There it would take a seat.
+            return
+        try:
+            await self._post("enter", {"room": PROBE_ROOM, "ticket": None})
+            raise ServiceError("enter knows a room that is not there")
+        except DeletedError:
+            return
+        except ServiceError:
+            self._enter_failed = True
+            raise
 
     async def _renew_forever(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
-            self.renewals.forget(clock.now_ms())
-            if self._away_since_ms is None:
-                await self._renew()
+            try:
+                self.renewals.forget(clock.now_ms())
+                if self.breaker.away_since_ms is None:
+                    await self._renew()
+            except Exception:
+                # Without this task no pass would live longer, and none be forgotten.
+                _log.exception("renewing passes failed")
 
     async def _renew(self) -> None:
         while batch := self.renewals.take():
             try:
                 wanted = [{"room": room, "pass": token} for room, token in batch]
                 answer = await self._post("renew", {"passes": wanted})
-                passes = _Renewed.model_validate_json(answer or b"").passes
+                passes = _Renewed.model_validate_json(answer).passes
                 if len(passes) != len(batch):
                     raise ServiceError("renew answered another number of passes")
             except (ServiceError, ValidationError) as e:
                 if not isinstance(e, RefusedError):
                     self.renewals.put_back(batch)
-                self.failed(e)
+                self.breaker.failed(e)
                 return
             self.renewals.settle(batch, passes)
 
-    async def _post(self, verb: str, body: dict[str, Any]) -> bytes | None:
+    async def _post(self, verb: str, body: dict[str, Any]) -> bytes:
         status, answer, _ = await self._call("POST", verb, body=orjson.dumps(body))
-        if status == 404:
-            return None
         if status != 200:
-            kind = RefusedError if 400 <= status < 500 else ServiceError
-            raise kind(f"{verb} answered {status}")
+            raise refusal(verb, status, answer)
         return answer
 
     async def _call(
@@ -262,28 +291,7 @@ class Service:
                     allow_redirects=False,
                 ) as response,
             ):
-                answer = await read_limited(response, _ANSWER_MAX)
+                answer = await read_limited(response, ANSWER_MAX)
                 return response.status, answer, response.headers.get("ETag", "")
         except (aiohttp.ClientError, OSError, TimeoutError) as e:
             raise UnreachableError(type(e).__name__) from e
-
-
-async def read_limited(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    """Return a body.
-
-    Raises:
-        ServiceError: If it is longer than ``limit`` bytes.
-    """
-    body = bytearray()
-    async for chunk in response.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            raise ServiceError("the answer is too long")
-    return bytes(body)
-
-
-def _reason(error: Exception) -> str:
-    # A validation error quotes what it was given, tokens and all.
-    if isinstance(error, ValidationError):
-        return "its answer has not the expected shape"
-    return str(error)

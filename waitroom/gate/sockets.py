@@ -8,7 +8,7 @@ import aiohttp
 from waitroom.gate.proxy import NOT_SENT, headers_for, service_url
 from waitroom.gate.replies import json_reply
 from waitroom.gate.scopes import Receive, Scope, Send, header_pairs, send_reply
-from waitroom.gate.service import TIME_LIMIT_S, Service, UnreachableError
+from waitroom.gate.service import TIME_LIMIT_S, Service
 from waitroom.gate.visit import Visit
 
 #: Longest message, bytes.
@@ -35,7 +35,7 @@ async def proxy_websocket(
         receive: The server's.
         send: The server's.
     """
-    if service.draining or not service.reachable:
+    if service.draining or not service.breaker.reachable:
         return await _refuse(503, scope, receive, send)
     try:
         async with asyncio.timeout(TIME_LIMIT_S):
@@ -48,8 +48,8 @@ async def proxy_websocket(
             )
     except aiohttp.WSServerHandshakeError as e:
         return await _refuse(e.status if e.status >= 400 else 502, scope, receive, send)
-    except (aiohttp.ClientError, OSError, TimeoutError) as e:
-        service.failed(UnreachableError(type(e).__name__))
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        service.doubt()
         return await _refuse(503, scope, receive, send)
     service.sockets.add(upstream)
     try:

@@ -5,22 +5,24 @@
 What the gate asks the service runs in one background thread per process (uWSGI runs such threads
 with ``enable-threads`` only); a visitor with a pass never waits for it. WebSockets cannot pass
 WSGI, so the pages of waiting visitors poll; for live updates let the web server in front hand
-``/__waitroom/`` to the service itself.
+``/__waitroom/`` to the service itself. A room whose route names a host guards that host alone, so
+an app that answers to any name wants a room for the host ``*``.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from waitroom.gate.decide import Refuse, ToService
 from waitroom.gate.environs import (
     Environ,
     StartResponse,
     WSGIApp,
+    checked_mount,
     forwarded_environ,
     header_pairs,
+    is_mounted,
     leaves_mount,
     read_body,
     send_wsgi,
-    status_line,
     visit_from_environ,
     with_wsgi_headers,
     without,
@@ -28,7 +30,7 @@ from waitroom.gate.environs import (
 from waitroom.gate.gate import Gate, Onward, Unsettled
 from waitroom.gate.loops import PerProcess, Running
 from waitroom.gate.origin import EDGE_NAMES
-from waitroom.gate.proxy import BODY_MAX, Upstream, ask
+from waitroom.gate.proxy import BODY_MAX, ask
 from waitroom.gate.replies import Reply, json_reply, refuse_reply
 from waitroom.gate.visit import Visit
 
@@ -41,15 +43,24 @@ class WSGIGateMiddleware:
         service_url: Where the waiting room's web process is.
         edge_token: The installation's ``WAITROOM_EDGE_TOKEN``.
         secret_keys: The installation's signing keys, oldest first.
+        mount: The ``SCRIPT_NAME`` that the server itself sets, such as ``/shop``. Requests with
+            another one, or with one in a header, are refused: gunicorn believes such a header.
 
     Raises:
-        ConfigError: If there is no key.
+        ConfigError: If there is no key, or the mount is not a path in its canonical spelling.
     """
 
     def __init__(
-        self, app: WSGIApp, *, service_url: str, edge_token: str, secret_keys: Sequence[str]
+        self,
+        app: WSGIApp,
+        *,
+        service_url: str,
+        edge_token: str,
+        secret_keys: Sequence[str],
+        mount: str = "",
     ) -> None:
         self._app = app
+        self._mount = checked_mount(mount)
 
         def make() -> Gate:
             return Gate(service_url=service_url, edge_token=edge_token, secret_keys=secret_keys)
@@ -60,6 +71,8 @@ class WSGIGateMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request, or hand it to the origin or to the service."""
+        if not is_mounted(environ, self._mount):
+            return send_wsgi(environ, start_response, refuse_reply(Refuse(400, "bad_path")))
         running = self._gates.running()
         visit = visit_from_environ(environ)
         outcome = running.lived.at_once(visit)
@@ -67,15 +80,9 @@ class WSGIGateMiddleware:
             outcome = running.run(running.lived.settle(outcome, visit))
         if isinstance(outcome, Onward):
             return self._forward(outcome, environ, start_response)
-        answer: Reply | Upstream = (
-            _proxied(running, outcome, visit, environ)
-            if isinstance(outcome, ToService)
-            else outcome
-        )
-        if isinstance(answer, Reply):
-            return send_wsgi(environ, start_response, answer)
-        start_response(status_line(answer.status), answer.headers)
-        return _Body(running, answer)
+        if isinstance(outcome, ToService):
+            outcome = _proxied(running, outcome, visit, environ)
+        return send_wsgi(environ, start_response, outcome)
 
     def start(self) -> None:
         """Begin to listen to the service now, and not with the first request of this process.
@@ -96,36 +103,12 @@ class WSGIGateMiddleware:
     ) -> Iterable[bytes]:
         if leaves_mount(environ, onward.page):
             return send_wsgi(environ, start_response, refuse_reply(Refuse(400, "bad_path")))
-        told = forwarded_environ(without(environ, EDGE_NAMES), onward.page, onward.headers)
+        dropped = EDGE_NAMES | {name for name, _ in onward.headers}
+        told = forwarded_environ(without(environ, dropped), onward.page, onward.headers)
         return self._app(told, with_wsgi_headers(start_response, onward.cookies))
 
 
-class _Body:
-    """The body of a service's answer, piece by piece as it comes."""
-
-    def __init__(self, running: Running[Gate], answer: Upstream) -> None:
-        self._running = running
-        self._answer = answer
-        self._begun = False
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        chunk = self._running.run(self._answer.read())
-        if not chunk and self._begun:
-            raise StopIteration
-        # Some servers begin the answer with the first piece, so an empty one has one too.
-        self._begun = True
-        return chunk
-
-    def close(self) -> None:
-        self._running.run(self._answer.aclose())
-
-
-def _proxied(
-    running: Running[Gate], asked: ToService, visit: Visit, environ: Environ
-) -> Upstream | Reply:
+def _proxied(running: Running[Gate], asked: ToService, visit: Visit, environ: Environ) -> Reply:
     if visit.websocket:
         detail = "This site cannot carry WebSockets; ask for 'status' instead."
         return json_reply(501, "no_websocket", detail)

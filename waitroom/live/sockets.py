@@ -1,7 +1,7 @@
 """Socket.IO events: what a splash page says and what it hears.
 
-Identity comes from the signed ticket, never from the page. A disconnect is not a leave. Events of
-one socket are handled one after another, so a page that shouts only holds up itself.
+Identity comes from the signed pass or ticket, never from the page. A disconnect is not a leave.
+Events of one socket are handled one after another, so a page that shouts only holds up itself.
 """
 
 from collections.abc import Awaitable, Callable
@@ -13,15 +13,15 @@ import structlog
 
 from waitroom import clock
 from waitroom.errors import RequestError, StoreError, WaitroomError
-from waitroom.identity import cookies, read_ticket, ticket_cookie_name
+from waitroom.identity import cookies, read_held_pass, read_ticket, ticket_cookie_name
 from waitroom.live.budget import Budget
 from waitroom.live.gauges import Gauges
 from waitroom.live.holders import Holders
 from waitroom.live.hub import Hub
 from waitroom.live.packets import PageServer
-from waitroom.room import Room
+from waitroom.room import Room, Standing
 from waitroom.room.settings import ROOM_NAME
-from waitroom.tokens import MAX_TOKEN_LENGTH, Ticket, Tokens
+from waitroom.tokens import MAX_TOKEN_LENGTH, Tokens
 
 #: Largest packet a page may send, bytes; a register with a ticket is under 400.
 MAX_PACKET_BYTES = 2_048
@@ -114,15 +114,12 @@ class Sockets:
         try:
             name, ticket_text = _read_register(payload)
             room = await self._hub.room(name)
-            ticket = self._ticket(found, room.name, ticket_text)
-            standing = await room.enter(ticket.visitor, ticket.place)
-            if standing.visitor != ticket.visitor:
-                raise RequestError("The ticket is spent.", code="bad_token", status=401)
-            await self._holders.hold(room, ticket.visitor, sid)
+            standing = await self._standing(found, room, ticket_text)
+            await self._holders.hold(room, standing.visitor, sid)
             answer = await self._hub.answer(room, standing)
         except WaitroomError as e:
             return await self._fail(sid, e)
-        if found.room is not None and (found.room.name, found.visitor) != (name, ticket.visitor):
+        if found.room is not None and (found.room.name, found.visitor) != (name, standing.visitor):
             await self._let_go(found, sid)
         found.room, found.visitor = room, standing.visitor
         if sid not in self._open:
@@ -163,9 +160,28 @@ class Sockets:
 
         return handle
 
-    def _ticket(self, found: Socket, room: str, text: str | None) -> Ticket:
-        shown = cookies(found.cookie).getlist(ticket_cookie_name(room))
-        return read_ticket(self._tokens, room, [text] if text is not None else shown)
+    async def _standing(self, found: Socket, room: Room, text: str | None) -> Standing:
+        """Find the seat of the pass that a browser holds, else what its ticket has.
+
+        A page of another site that sends a form here shows no cookies: the gate gives a seat
+        holder a ticket then, which must not become a second place.
+
+        Raises:
+            TokenError: If neither verifies.
+            RequestError: If the ticket is spent.
+        """
+        now_ms, epoch = clock.now_ms(), room.settings.epoch
+        held = read_held_pass(self._tokens, room.name, found.cookie, epoch=epoch, now_ms=now_ms)
+        if held is not None:
+            [deadline_ms] = await room.renew([(held.visitor, held.deadline_ms)])
+            if deadline_ms:
+                return Standing("seated", held.visitor, 0, 0, deadline_ms)
+        shown = cookies(found.cookie).getlist(ticket_cookie_name(room.name))
+        ticket = read_ticket(self._tokens, room.name, [text] if text is not None else shown)
+        standing = await room.enter(ticket.visitor, ticket.place)
+        if standing.visitor != ticket.visitor:
+            raise RequestError("The ticket is spent.", code="bad_token", status=401)
+        return standing
 
     async def _afford(self, sid: str) -> Socket | None:
         """Return the socket if it may speak; one that shouts is shown the door."""

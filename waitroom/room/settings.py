@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails
 
 from waitroom.errors import SettingError
 from waitroom.ranges import allowed
+from waitroom.return_to import PREFIX
 
 ROOM_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 #: Names that mean something else under ``/__waitroom/``.
@@ -54,7 +55,8 @@ def _no_control(text: str) -> str:
 def _path_prefix(path: str) -> str:
     if not path.startswith("/") or path.startswith("//") or re.search(r"[\x00-\x20\\?#]", path):
         raise ValueError("must be a path such as /shop, without query or fragment")
-    return path
+    # Elsewhere owners write "/shop/*" for what is below "/shop".
+    return path.removesuffix("*") if path.endswith("/*") else path
 
 
 Text = Annotated[str, AfterValidator(_no_control)]
@@ -122,6 +124,12 @@ class Unavailable(BaseModel):
     action: Literal["open", "closed"] = "closed"
     open_limit_s: Annotated[int, Field(ge=0, le=86_400)] = 600
 
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_action(cls, value: Any) -> Any:
+        # `when_unavailable=open` is what owners type.
+        return {"action": value} if isinstance(value, str) else value
+
 
 class RoomSettings(BaseModel):
     """One room's settings. Units are in the names; ``README.md`` explains each."""
@@ -183,9 +191,30 @@ class RoomSettings(BaseModel):
             SettingError: If a name is unknown or a value out of range; names the first one.
         """
         try:
-            return RoomSettings.model_validate(self.model_dump() | changes)
+            made = RoomSettings.model_validate(self.model_dump() | changes)
         except ValidationError as e:
             raise _setting_error(e) from e
+        _check_rules(made, changes)
+        return made
+
+
+def _check_rules(settings: RoomSettings, changes: dict[str, Any]) -> None:
+    """Refuse rules that are well formed and do nothing; a room that has them goes on."""
+    for route in settings.routes if "routes" in changes else ():
+        if "*" in route.path:
+            raise SettingError(
+                "routes", route.path, "a path covers all below it; write it without *"
+            )
+        if f"{route.path}/".startswith(PREFIX):
+            raise SettingError("routes", route.path, f"{PREFIX} is the waiting room's own")
+    for rule in settings.bypass if "bypass" in changes else ():
+        if not rule.model_dump(exclude_none=True):
+            what = "a rule names at least one of path, methods, header with value, network"
+            raise SettingError("bypass", {}, what)
+        if rule.path is not None and "*" in rule.path:
+            raise SettingError(
+                "bypass", rule.path, "a path covers all below it; write it without *"
+            )
 
 
 def parse_assignments(pairs: list[str]) -> dict[str, Any]:
@@ -195,7 +224,7 @@ def parse_assignments(pairs: list[str]) -> dict[str, Any]:
     anything else as text.
 
     Raises:
-        SettingError: If a pair has no ``=``.
+        SettingError: If a pair has no ``=``, or a list or object is not valid JSON.
     """
     changes: dict[str, Any] = {}
     for pair in pairs:
@@ -205,12 +234,22 @@ def parse_assignments(pairs: list[str]) -> dict[str, Any]:
         field = RoomSettings.model_fields.get(name)
         try:
             changes[name] = orjson.loads(text)
-        except orjson.JSONDecodeError:
+        except orjson.JSONDecodeError as e:
+            if text.startswith(("[", "{")) and name not in ("title", "message"):
+                raise SettingError(name, text, f"is not valid JSON: {e}") from e
             changes[name] = text
         # A title of "2026" is text, not a number.
         if field is not None and name in ("title", "message") and text != "null":
             changes[name] = text
     return changes
+
+
+#: Settings that are made of parts with names of their own.
+PARTS: dict[str, type[BaseModel]] = {
+    "routes": Route,
+    "bypass": Bypass,
+    "when_unavailable": Unavailable,
+}
 
 
 def _setting_error(error: ValidationError) -> SettingError:
@@ -228,6 +267,8 @@ def _setting_error(error: ValidationError) -> SettingError:
         hint = f"did you mean {near[0]}?" if near else "see `waitroom rooms show`"
         return SettingError(name, value, f"there is no such setting; {hint}")
     said = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden" and field in PARTS:
+        said = f"there is no such field; there are {', '.join(PARTS[field].model_fields)}"
     # What is wrong inside a list is said best by the check itself.
     phrase = allowed(RoomSettings, field) if len(first["loc"]) == 1 else ""
     return SettingError(name, value, f"must be {phrase}" if phrase and _plain(first) else said)

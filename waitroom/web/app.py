@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 
 import socketio
 import structlog
-from quart import Quart, Response
+from quart import Quart, Response, has_websocket_context
 from werkzeug.exceptions import HTTPException
 
 from waitroom.config import Config
@@ -16,7 +16,7 @@ from waitroom.return_to import PREFIX
 from waitroom.web.check import check
 from waitroom.web.edge import edge
 from waitroom.web.ops import ops
-from waitroom.web.requests import error_response
+from waitroom.web.requests import error_response, json_response
 from waitroom.web.services import EXTENSION, Services, make_services
 from waitroom.web.visitor import visitor
 
@@ -47,7 +47,7 @@ def create_app(config: Config) -> socketio.ASGIApp:
     app.extensions[EXTENSION] = made
     for blueprint in (visitor, edge, check, ops):
         app.register_blueprint(blueprint)
-    app.register_error_handler(WaitroomError, error_response)
+    app.register_error_handler(WaitroomError, _refusal)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _defect)
 
@@ -82,17 +82,22 @@ async def _end(task: asyncio.Task[None]) -> None:
         await asyncio.wait([task], timeout=END_AGAIN_S)
 
 
+async def _refusal(error: WaitroomError) -> Response:
+    """Answer a request, or a WebSocket to an address that has none."""
+    if has_websocket_context():
+        return json_response({"error": error.code, "detail": error.detail}, error.status)
+    return await error_response(error)
+
+
 async def _http_error(error: HTTPException) -> Response:
     """Give the framework's own refusals our shape."""
     code = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
     status = error.code or 500
     detail = error.description or error.name
-    return await error_response(
-        RequestError(detail, code=code.get(status, "bad_request"), status=status)
-    )
+    return await _refusal(RequestError(detail, code=code.get(status, "bad_request"), status=status))
 
 
 async def _defect(error: Exception) -> Response:
     """Answer a defect of ours without a word about its inside; the log has it."""
     log.error("defect", exc_info=error)
-    return await error_response(WaitroomError("Something went wrong here. Please try again."))
+    return await _refusal(WaitroomError("Something went wrong here. Please try again."))

@@ -1,7 +1,5 @@
 """One request that a proxy asks about: what is decided, done and answered."""
 
-from typing import Literal
-
 import orjson
 from quart import Response
 
@@ -19,18 +17,24 @@ from waitroom.gate.decide import (
     decide,
     entered,
 )
+from waitroom.gate.entry import (
+    Cookies,
+    entry_cookies,
+    give_pass,
+    give_ticket,
+    new_ticket,
+    ticket_to_ask_with,
+)
 from waitroom.gate.origin import Proofs
 from waitroom.gate.paths import canonical_path, printable
 from waitroom.gate.replies import Reply, hold_reply, refuse_reply, splash_reply
 from waitroom.gate.rooms import EdgeRoom, Rooms
 from waitroom.gate.visit import Visit
-from waitroom.identity import pass_cookie, pass_cookie_name, ticket_cookie
-from waitroom.tokens import Ticket
+from waitroom.identity import pass_cookie_name, ticket_cookie_name
+from waitroom.return_to import MAX_LENGTH
 from waitroom.web.edge import let_in, read_lapsed, read_ticket, renew_room
 from waitroom.web.requests import find_room
 from waitroom.web.services import services
-
-_Kind = Literal["Ticket", "Pass"]
 
 
 class Checked:
@@ -44,7 +48,7 @@ class Checked:
     def __init__(self, visit: Visit, *, nginx: bool) -> None:
         self._visit = visit
         self._nginx = nginx
-        self._cookies: dict[_Kind, str] = {}
+        self._cookies: Cookies = []
 
     async def answer(self, rooms: Rooms, proofs: Proofs) -> Response:
         """Decide, do what the decision needs, and say so.
@@ -76,14 +80,15 @@ class Checked:
             return self._held(refuse_reply(decision))
         assert isinstance(decision, Splash)
         if decision.issue_ticket:
-            self._give_ticket(decision.room, self._new_ticket(decision.room))
+            self._give_ticket(decision.room, new_ticket(decision.room, services().tokens))
         return self._held(_splash_reply(decision, _room(rooms, decision.room)))
 
     def away(self) -> Response:
         """Answer while Redis is away; what the proxy makes of it is its configuration's matter."""
         page = self._visit.is_page() and not self._visit.websocket
         hold = Hold(None, "redirect" if page else "json", issue_ticket=False)
-        return self._respond(hold_reply(hold, has_ticket="Ticket" in self._cookies))
+        reply = hold_reply(hold, has_ticket=bool(self._cookies))
+        return self._respond(reply, apart=self._nginx)
 
     def _moved(self, decision: Decision) -> Reply | None:
         """Send a visitor to the canonical spelling of a page that is about to be let through.
@@ -96,28 +101,24 @@ class Checked:
         page = canonical_path(self._visit.path).page
         if page == printable(self._visit.path):
             return None
+        if len(page) > MAX_LENGTH:
+            return refuse_reply(Refuse(400, "bad_path"))
         query = printable(self._visit.query).replace("\\", "%5C")
         location = f"{page}?{query}" if query else page
+        if len(location) > MAX_LENGTH:
+            # Headers that nginx has no room for are a failure to it, which may open the door.
+            location = page
         return Reply(308, (("cache-control", "no-store"), ("location", location)))
 
     async def _enter(self, asked: Enter, room: EdgeRoom) -> Forward | Splash:
-        shown = asked.ticket
-        # Made here, so that the visitor holds the very ticket that Redis may know, come what may.
-        token = shown or self._new_ticket(asked.room)
-        if shown is None:
-            self._give_ticket(asked.room, token)
+        ticket = ticket_to_ask_with(asked, services().tokens)
+        if ticket and ticket != asked.ticket:
+            # Redis may know it, come what may.
+            self._give_ticket(asked.room, ticket)
         found_room = await find_room(asked.room)
-        found = await let_in(
-            found_room, read_ticket(found_room, token), read_lapsed(found_room, asked.lapsed)
-        )
-        self._cookies.clear()
-        if found.status == "admitted":
-            # A ticket is given up at the door, as in the service's own `go`.
-            if shown is not None:
-                self._give_ticket(asked.room, "")
-            self._give_pass(room, found.granted or "", found.deadline_ms or 0)
-        elif found.ticket is not None and found.ticket != shown:
-            self._give_ticket(asked.room, found.ticket)
+        lapsed = read_lapsed(found_room, asked.lapsed)
+        found = await let_in(found_room, read_ticket(found_room, ticket), lapsed)
+        self._cookies = entry_cookies(asked, found, room, self._visit, ticket)
         return entered(asked, found.status)
 
     async def _renew(self, decision: Forward, room: EdgeRoom) -> None:
@@ -130,23 +131,11 @@ class Checked:
             return
         for _, token in renewed:
             if token not in self._visit.cookies(pass_cookie_name(room.name)):
-                self._give_pass(room, token, _deadline_ms(room, token))
-
-    def _new_ticket(self, room: str) -> str:
-        ticket = Ticket(room, clock.new_visitor(), clock.now_us())
-        return services().tokens.sign_ticket(ticket)
+                deadline_ms = _deadline_ms(room, token)
+                self._cookies.append(give_pass(room, token, deadline_ms, self._visit))
 
     def _give_ticket(self, room: str, token: str) -> None:
-        self._cookies["Ticket"] = ticket_cookie(room, token, secure=self._visit.secure)
-
-    def _give_pass(self, room: EdgeRoom, token: str, deadline_ms: int) -> None:
-        self._cookies["Pass"] = pass_cookie(
-            room.name,
-            token,
-            left_ms=deadline_ms - self._visit.now_ms,
-            session_duration_s=room.session_duration_s,
-            secure=self._visit.secure,
-        )
+        self._cookies.append(give_ticket(room, token, self._visit))
 
     def _let_through(self, proofs: Proofs, passed: str | None) -> Response:
         proof = (
@@ -185,9 +174,10 @@ class Checked:
             del response.headers["Content-Type"]
         for name, value in reply.headers:
             response.headers[name] = value
-        for kind, cookie in self._cookies.items():
-            response.headers.add("Set-Cookie", cookie)
+        for name, cookie in self._cookies:
+            response.headers.add(name, cookie)
             if apart:
+                kind = "Ticket" if cookie.startswith(ticket_cookie_name("")) else "Pass"
                 response.headers[f"Waitroom-{kind}-Cookie"] = cookie
         return response
 

@@ -1,16 +1,17 @@
 """What an edge asks the service: design section 7. JSON, and a bearer token of the installation."""
 
-from dataclasses import dataclass, field
+from hashlib import sha1
 from hmac import compare_digest
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 from quart import Blueprint, Response, request
 
 from waitroom import clock
 from waitroom.errors import RequestError, RoomNotFoundError, StoreError, TokenError
+from waitroom.gate.service import Entered
 from waitroom.identity import read_pass
-from waitroom.room import Board, Room, Standing
+from waitroom.room import Board, Room
 from waitroom.tokens import NOBODY, Pass, Ticket
 from waitroom.web.requests import find_room, json_response, sign_pass, stand
 from waitroom.web.services import services
@@ -34,23 +35,6 @@ EDGE_SETTINGS = (
 )
 
 edge = Blueprint("edge", __name__, url_prefix="/api/edge")
-
-
-@dataclass(frozen=True, slots=True)
-class Entered:
-    """What became of a visitor who asked to be let in.
-
-    Attributes:
-        status: ``admitted`` with a pass, ``waiting`` with a ticket, else with neither.
-        ticket: The place in the line, as a token.
-        granted: The pass of a claimed seat, as a token.
-        deadline_ms: When that seat ends, milliseconds since the epoch.
-    """
-
-    status: Literal["admitted", "waiting", "closed", "suspended"]
-    ticket: str | None = field(default=None, repr=False)
-    granted: str | None = field(default=None, repr=False)
-    deadline_ms: int | None = None
 
 
 @edge.before_request
@@ -83,15 +67,7 @@ async def enter() -> Response:
         raise RequestError("enter takes {room, ticket}; ticket may be null.")
     room = await find_room(name)
     found = await let_in(room, read_ticket(room, token), read_lapsed(room, body.get("pass")))
-    return json_response(
-        {
-            "room": room.name,
-            "status": found.status,
-            "ticket": found.ticket,
-            "pass": found.granted,
-            "deadline_ms": found.deadline_ms,
-        }
-    )
+    return json_response({"room": room.name} | found.model_dump(by_alias=True))
 
 
 @edge.post("/renew")
@@ -148,26 +124,29 @@ async def let_in(room: Room, ticket: Ticket | None, lapsed: Pass | None) -> Ente
     Args:
         room: The room.
         ticket: The visitor's; None for a new one.
-        lapsed: A pass that ran out lately, whose seat may go on.
+        lapsed: A pass that ran out lately, whose seat may go on. Without a ticket its holder has
+            one seat or place after it, however many requests ask at once.
+
+    Returns:
+        A pass when admitted, a ticket when waiting, else neither.
 
     Raises:
         RoomNotFoundError: If the room is not there any more.
         StoreError: If Redis failed. The visitor may have been seated: ask again with the same
             ticket.
     """
-    if lapsed and (deadline_ms := await room.claim(lapsed.visitor)):
-        # The seat goes on: it was extended through another edge.
-        standing = Standing("seated", lapsed.visitor, 0, 0, deadline_ms)
-    else:
-        standing = await stand(room, ticket)
-        deadline_ms = await room.claim(standing.visitor) if standing.state == "seated" else 0
-    if deadline_ms:
-        granted = sign_pass(room, standing.visitor, deadline_ms)
-        return Entered("admitted", granted=granted, deadline_ms=deadline_ms)
-    if standing.state == "seated" or standing.state == "waiting":
-        place = Ticket(room.name, standing.visitor, standing.place)
-        return Entered("waiting", ticket=services().tokens.sign_ticket(place))
-    return Entered(standing.state)
+    if lapsed and lapsed.visitor != NOBODY:
+        # The seat may go on: another edge may have extended it.
+        if deadline_ms := await room.claim(lapsed.visitor):
+            return _admitted(room, lapsed.visitor, deadline_ms)
+        ticket = ticket or Ticket(room.name, _successor(lapsed.visitor), 0)
+    standing = await stand(room, ticket)
+    if standing.state == "closed" or standing.state == "suspended":
+        return Entered(status=standing.state)
+    if standing.state == "seated" and (deadline_ms := await room.claim(standing.visitor)):
+        return _admitted(room, standing.visitor, deadline_ms)
+    place = Ticket(room.name, standing.visitor, standing.place)
+    return Entered(status="waiting", ticket=services().tokens.sign_ticket(place))
 
 
 async def renew_room(name: str, shown: list[tuple[int, Any]]) -> list[tuple[int, str]]:
@@ -228,6 +207,16 @@ def read_lapsed(room: Room, token: Any) -> Pass | None:
         now_ms=clock.now_ms(),
         grace_ms=room.settings.session_duration_s * 1000,
     )
+
+
+def _admitted(room: Room, visitor: str, deadline_ms: int) -> Entered:
+    granted = sign_pass(room, visitor, deadline_ms)
+    return Entered(status="admitted", deadline_ms=deadline_ms, **{"pass": granted})
+
+
+def _successor(visitor: str) -> str:
+    """Return whom the holder of a spent seat is from now on: the same as ``enter.lua``."""
+    return sha1(visitor.encode(), usedforsecurity=False).hexdigest()[:22]
 
 
 async def _body() -> dict[str, Any]:

@@ -13,15 +13,14 @@ from waitroom.identity import (
     SCHEME,
     cookies,
     pass_cookie,
-    pass_cookie_name,
-    read_pass,
+    read_held_pass,
     read_ticket,
     ticket_cookie,
     ticket_cookie_name,
 )
 from waitroom.room import Room, Standing
 from waitroom.room.settings import ROOM_NAME
-from waitroom.tokens import CLOCK_SKEW_MS, NOBODY, Pass, Ticket
+from waitroom.tokens import CLOCK_SKEW_MS, Pass, Ticket
 from waitroom.web.services import services
 
 #: Largest body a visitor may send, bytes; nothing of ours has one.
@@ -46,9 +45,14 @@ def wants_page() -> bool:
     return "text/html" in request.headers.get("Accept", "")
 
 
-def shown_cookies() -> "MultiDict[str, str]":
+def cookie_header() -> str:
     """Return all cookies of the request; HTTP/2 sends them in several headers."""
-    return cookies("; ".join(request.headers.getlist("Cookie")))
+    return "; ".join(request.headers.getlist("Cookie"))
+
+
+def shown_cookies() -> "MultiDict[str, str]":
+    """Return all cookies of the request, read."""
+    return cookies(cookie_header())
 
 
 async def find_room(name: str) -> Room:
@@ -105,14 +109,13 @@ def found_ticket(room: Room) -> Ticket | None:
 
 def held_pass(room: Room) -> Pass | None:
     """Return the pass for a seat that a browser holds, or None when none verifies."""
-    found = read_pass(
+    return read_held_pass(
         services().tokens,
         room.name,
-        shown_cookies().getlist(pass_cookie_name(room.name)),
+        cookie_header(),
         epoch=room.settings.epoch,
         now_ms=clock.now_ms(),
     )
-    return None if found is None or found.visitor == NOBODY else found
 
 
 def json_response(body: dict[str, Any], status: int = 200) -> Response:

@@ -4,10 +4,13 @@ import asyncio
 import logging
 import signal
 
+import h11
 import structlog
+from hypercorn import protocol
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
 from hypercorn.protocol import ws_stream
+from hypercorn.protocol.h11 import H11Protocol
 from wsproto.extensions import PerMessageDeflate
 
 from waitroom.config import Config
@@ -53,6 +56,7 @@ def hypercorn_config(host: str, port: int) -> HypercornConfig:
         port: Port to listen on.
     """
     vars(ws_stream)["PerMessageDeflate"] = _Uncompressed
+    vars(protocol)["H11Protocol"] = _WithoutH2C
     found = HypercornConfig()
     found.websocket_max_message_size = MAX_WEBSOCKET_MESSAGE
     found.bind = [f"{host}:{port}"]
@@ -74,3 +78,16 @@ class _Uncompressed(PerMessageDeflate):
 
     def accept(self, offer: str) -> None:
         """Decline."""
+
+
+class _WithoutH2C(H11Protocol):
+    """Answers ``Upgrade: h2c`` in HTTP/1.1, as any server may.
+
+    A proxy that hands the upgrade on would see one request, and none of those that follow in the
+    same connection: they could ask for pages that the proxy keeps off the public host. Hypercorn
+    has no setting to the contrary.
+    """
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        if all(name != b"upgrade" for name, _ in event.headers):
+            await super()._check_protocol(event)

@@ -6,7 +6,7 @@ from yarl import URL
 
 from waitroom.cli.common import with_rooms
 from waitroom.cli.edge.finding import Finding
-from waitroom.cli.edge.findings import findings_of
+from waitroom.cli.edge.findings import findings_of, keys_found
 from waitroom.cli.edge.origin import origin_found
 from waitroom.cli.edge.view import Known, look
 from waitroom.cli.edge.visit import visiting
@@ -18,13 +18,16 @@ from waitroom.room import Directory, Store
 from waitroom.tokens import Tokens
 
 
-def examine(url: str, *, room: str = "", origin: str | None = None) -> list[Finding]:
+def examine(
+    url: str, *, room: str = "", origin: str | None = None, without_keys: bool = False
+) -> list[Finding]:
     """Return all findings about a guarded site.
 
     Args:
         url: A page of it, as visitors write it.
         room: The room that should stand there; empty if any is right.
         origin: Address of the site behind the edge; None leaves it out.
+        without_keys: Whether it is all right that this installation's keys are not known here.
 
     Raises:
         RequestError: ``bad_url`` or ``bad_origin``; nobody was asked.
@@ -40,7 +43,10 @@ def examine(url: str, *, room: str = "", origin: str | None = None) -> list[Find
     known = _known(load_config())
     if room and known.rooms is not None and known.room(room) is None:
         raise RoomNotFoundError(room)
-    return asyncio.run(_examine(page, known, room, behind))
+    findings = asyncio.run(_examine(page, known, room, behind))
+    if known.tokens is None:
+        findings.append(keys_found(needed=not without_keys))
+    return findings
 
 
 async def _examine(page: URL, known: Known, room: str, origin: URL | None) -> list[Finding]:
@@ -58,8 +64,16 @@ def _known(config: Config) -> Known:
         tokens = None
     try:
         return Known(with_rooms(_rooms), tokens)
-    except (ConfigError, StoreError):
+    except StoreError:
         return Known(None, tokens)
+    except ConfigError:
+        return Known(None, tokens, _absence(config))
+
+
+def _absence(config: Config) -> str:
+    if config.data_dir.is_dir():
+        return f"`waitroom up` does not run on {config.data_dir} here"
+    return "No installation of Waitroom is here"
 
 
 async def _rooms(_config: Config, _store: Store, directory: Directory) -> list[EdgeRoom]:

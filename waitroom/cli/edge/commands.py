@@ -1,5 +1,6 @@
 """The two commands of `waitroom edge`, and what they print."""
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,18 +66,28 @@ def init(
 @click.argument("url")
 @click.option("--room", default="", help="The room that should stand there.")
 @click.option("--origin", help="Address of the site behind the edge; must not be reachable.")
+@click.option(
+    "--without-keys", is_flag=True, help="Do without this installation's keys: passes go unjudged."
+)
 @as_json
-def check(url: str, room: str, origin: str | None, json_: bool) -> int:
+def check(url: str, room: str, origin: str | None, without_keys: bool, json_: bool) -> int:
     """Visit a guarded site at URL as visitors do; exit with 1 if something is wrong."""
     # Imported late: the other commands start without these libraries.
     from waitroom.cli.edge.check import examine
 
-    findings = examine(url, room=room, origin=origin)
+    findings = examine(url, room=room, origin=origin, without_keys=without_keys)
     if json_:
         print_json({"url": url, "findings": [asdict(finding) for finding in findings]})
     else:
         print_findings(findings)
+        _print_verdict(findings)
     return int(any(finding.level == "failed" for finding in findings))
+
+
+def _print_verdict(findings: list["Finding"]) -> None:
+    levels = {finding.check: finding.level for finding in findings}
+    if "failed" not in levels.values() and levels.get("passes") != "ok":
+        click.echo("\nNothing failed, but passes were not judged: this is no all-clear.")
 
 
 def _print_steps(config: Config, folder: Path, worker: Worker) -> None:
@@ -84,12 +95,14 @@ def _print_steps(config: Config, folder: Path, worker: Worker) -> None:
     page = f"https://{host.lstrip('*.')}/{path.rstrip('*')}"
     click.echo("What follows, at Cloudflare:\n")
     for step in (
-        f"cd {folder}",
+        f"cd {shlex.quote(str(folder))}",
         "npm ci",
         "npx wrangler login",
         "npx wrangler secret put WAITROOM_SECRET_KEYS",
         "npx wrangler secret put WAITROOM_EDGE_TOKEN",
         "npx wrangler deploy",
+        # The check finds this installation's keys and rooms in this folder only.
+        f"cd {shlex.quote(str(Path.cwd()))}",
         f"waitroom edge check {page}",
     ):
         click.echo(f"  {step}")

@@ -5,10 +5,13 @@ from waitroom.cli.edge.presence import (
     gate_found,
     gate_is_there,
     is_away,
+    is_broken,
     is_challenge,
+    is_wsgi,
     leads_away,
     rooms_found,
     site_found,
+    socket_is_there,
 )
 from waitroom.cli.edge.view import View
 from waitroom.clock import now_ms
@@ -34,7 +37,7 @@ def findings_of(view: View) -> list[Finding]:
     if is_challenge(view) or leads_away(view):
         return [site_found(view), rooms_found(view)]
     findings = [site_found(view), rooms_found(view), gate_found(view)]
-    if is_away(view) or not gate_is_there(view):
+    if is_away(view) or is_broken(view) or not gate_is_there(view):
         # What follows could not be judged before that is mended.
         return findings
     return [
@@ -59,11 +62,14 @@ def passes_found(view: View) -> Finding:
         mend = "Nobody but a changed gate does that: deploy the edge anew."
         return Finding("passes", "failed", says, mend)
     if view.known.tokens is None or view.own is None:
-        mend = "Run it where WAITROOM_SECRET_KEYS is set, or where `waitroom up` keeps its data."
-        return Finding("passes", "unknown", "This installation's keys are not known here.", mend)
+        return Finding("passes", "unknown", "This installation's keys are not known here.")
     if view.own.kind == "past_the_edge":
         says = "Let through by the edge, but the origin's guard refuses its word."
         return Finding("passes", "failed", says, "Give the origin's guard the same secret keys.")
+    for shown, seen in (("a", view.own), ("a forged", view.forged)):
+        if seen is not None and seen.answer.failed and not (seen.held or seen.kind == "away"):
+            says = f"The page with {shown} pass answers with status {seen.answer.status}."
+            return Finding("passes", "failed", says, "See that the site behind the edge is up.")
     if view.own.kind == "through":
         says = "A pass of this installation is let through; a forged one is not"
         return Finding("passes", "ok", says)
@@ -94,6 +100,9 @@ def tickets_found(view: View) -> Finding:
 def programs_found(view: View) -> Finding:
     """Judge what a program that meets the queue gets."""
     answer = view.program.answer
+    if answer.failed and not (view.page.held and view.program.held):
+        says = f"A program that asks for JSON got status {answer.status}."
+        return Finding("programs", "failed", says, "See that the site behind the edge is up.")
     if not view.page.held:
         says = "Nobody is held, so programs are not either."
         mend = (
@@ -155,9 +164,15 @@ def board_found(view: View) -> Finding:
 
 def sockets_found(view: View) -> Finding:
     """Judge whether splash pages get their WebSocket."""
-    if not view.socket:
+    socket = view.socket
+    if socket_is_there(view):
         return Finding("sockets", "ok", "WebSockets reach the waiting room")
-    says = f"WebSockets do not reach the waiting room ({view.socket}); pages poll instead."
+    if is_wsgi(view):
+        says = "A gate in WSGI carries no WebSockets; pages poll instead."
+        mend = "For live updates the web server can hand /__waitroom/ to the web processes."
+        return Finding("sockets", "unknown", says, mend)
+    page = "answered like a page" if socket.status == 200 else f"answered with {socket.status}"
+    says = f"WebSockets do not reach the waiting room ({socket.fault or page}); pages poll instead."
     return Finding("sockets", "failed", says, "Pass WebSockets on below /__waitroom/socket.io/.")
 
 
@@ -170,3 +185,19 @@ def left_found(view: View) -> Finding:
     if not given:
         return Finding("left", "ok", "Nothing was taken, nothing is left behind")
     return Finding("left", "ok", f"Given back: {', '.join(given)}")
+
+
+def keys_found(*, needed: bool) -> Finding:
+    """Say that passes and tickets could not be judged without this installation's keys.
+
+    Args:
+        needed: Whether the owner wants them judged.
+    """
+    says = "Without this installation's keys, passes and tickets were not judged."
+    where = (
+        "Run it in the installation's folder (with its .env or .waitroom/), or with its "
+        "WAITROOM_SECRET_KEYS in the environment"
+    )
+    if not needed:
+        return Finding("keys", "unknown", says, f"{where}.")
+    return Finding("keys", "failed", says, f"{where}; or say --without-keys.")

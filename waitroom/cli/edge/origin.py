@@ -5,7 +5,7 @@ from yarl import URL
 from waitroom import clock
 from waitroom.cli.edge.finding import Finding
 from waitroom.cli.edge.seen import see
-from waitroom.cli.edge.visit import BROWSER, Answer, Visitor
+from waitroom.cli.edge.visit import BROWSER, NO_HTTPS, NO_NAME, Answer, Visitor
 from waitroom.tokens import OriginProof, Tokens
 
 _GUARD = (
@@ -36,6 +36,10 @@ async def origin_found(visitor: Visitor, origin: URL) -> Finding:
             await visitor.leave(seen.room, {name: one.value for name, one in cookies.items()})
     if _guarded(bare) and _guarded(forged):
         return Finding("origin", "ok", "The origin answers only what comes through the edge")
+    if _guarded(bare) and (forged.failed or not forged.status):
+        got = forged.fault or f"status {forged.status}"
+        says = f"With a made-up Waitroom-Origin it says {got}."
+        return Finding("origin", "unknown", says, "Check that the site behind the guard is up.")
     if _guarded(bare):
         says = f"The origin believes a made-up Waitroom-Origin (status {forged.status})."
         return Finding("origin", "failed", says, _GUARD)
@@ -44,7 +48,7 @@ async def origin_found(visitor: Visitor, origin: URL) -> Finding:
 
 def _judge(bare: Answer) -> Finding:
     status = bare.status
-    if see(bare).kind not in ("through", "past_the_edge"):
+    if see(bare).kind not in ("through", "past_the_edge", "error"):
         says = "A gate answers there too."
         return Finding("origin", "unknown", says, "Name the address of the site behind the edge.")
     if status in (401, 403):
@@ -61,8 +65,11 @@ def _judge(bare: Answer) -> Finding:
 
 
 def _unreached(fault: str) -> Finding:
-    if fault.startswith("its name"):
+    if fault == NO_NAME:
         return Finding("origin", "unknown", f"Not found: {fault}.", "Check --origin.")
+    if fault == NO_HTTPS:
+        # Somebody answers there, so it can be reached.
+        return Finding("origin", "unknown", f"Not asked: {fault}.", "Try it with http://.")
     says = f"The origin cannot be reached from here: {fault}"
     return Finding("origin", "ok", says)
 

@@ -12,10 +12,31 @@ from waitroom.room.settings import ROOM_NAME
 
 #: What the gate has done with a request: sent it to the splash page, shown that page in place,
 #: told a program to wait, given a seat, held it because the service is away; or the origin has
-#: refused the edge's word; or nothing of a gate is to be seen.
-Kind = Literal["redirect", "inline", "json", "admitted", "away", "past_the_edge", "through", "none"]
+#: refused the edge's word; or nothing of a gate is to be seen. Where somebody failed: the Worker
+#: says that it is not set up, the service says that the edge's token is wrong, or nobody says
+#: whose the error is.
+Kind = Literal[
+    "redirect",
+    "inline",
+    "json",
+    "admitted",
+    "away",
+    "past_the_edge",
+    "through",
+    "none",
+    "not_configured",
+    "bad_token",
+    "error",
+]
 #: Kinds in which a visitor has to wait.
 HELD: frozenset[Kind] = frozenset({"redirect", "inline", "json"})
+
+#: What is said with status 5xx by a part of Waitroom; proxies may hand the answer on.
+_FAULTS: dict[str, Kind] = {
+    "service_unavailable": "away",
+    "not_configured": "not_configured",
+    "unauthorized": "bad_token",
+}
 
 _IN_PLACE = re.compile(rb'<html [^>]{0,200}?data-room="([a-z0-9_-]{1,40})"')
 _SPLASH = re.compile(rf"{re.escape(PREFIX)}({ROOM_NAME.pattern})")
@@ -57,15 +78,16 @@ def _see(answer: Answer) -> tuple[Kind, str]:
     error = said.get("error")
     if error in ("queued", "closed") and (room := _splash(str(said.get("splash", "")))):
         return "json", room
-    if answer.status == 503 and error == "service_unavailable":
-        return "away", ""
+    if answer.failed and isinstance(error, str) and error in _FAULTS:
+        return _FAULTS[error], ""
     if answer.status == 403 and error == "past_the_edge":
         return "past_the_edge", ""
     if found := _IN_PLACE.search(answer.body):
         return "inline", found[1].decode()
     if any(name.startswith(pass_cookie_name("")) for name in answer.cookies()):
         return "admitted", ""
-    return "through", ""
+    # Whoever gave it: it does not show that somebody got through.
+    return "error" if answer.failed else "through", ""
 
 
 def _splash(address: str) -> str:

@@ -6,7 +6,7 @@ Nothing secret is written; the two secrets go to Cloudflare by `wrangler secret 
 import ipaddress
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,13 +58,22 @@ class Worker:
             routes: Patterns such as ``shop.example.com/*``. What the splash page needs is added.
 
         Raises:
-            RequestError: ``bad_name``, ``bad_service_url`` or ``bad_route``.
+            RequestError: ``bad_name``, ``bad_service_url`` or ``bad_route``; ``service_on_route``
+                when the waiting room itself would stand behind this Worker.
         """
         if not _NAME.fullmatch(name):
             raise RequestError(
                 f"--name {name!r}: a Worker's name has 1 to 63 of a-z, 0-9 and -.", code="bad_name"
             )
-        return cls(name, _service_url(service_url), tuple(_with_splash(map(_route, routes))))
+        service, guarded = _service_url(service_url), [_route(route) for route in routes]
+        for route in guarded:
+            if _covers(route, urlsplit(service).hostname or ""):
+                raise RequestError(
+                    f"--service-url {service!r} is on the route {route!r}: the Worker would ask "
+                    "itself. Give the waiting room a host that no route covers.",
+                    code="service_on_route",
+                )
+        return cls(name, service, tuple(_with_splash(guarded)))
 
     @property
     def partial(self) -> bool:
@@ -216,7 +225,16 @@ def _route(text: str) -> str:
     return found["host"].lower() + found["path"]
 
 
-def _with_splash(routes: Iterator[str]) -> Iterator[str]:
+def _covers(route: str, host: str) -> bool:
+    """Say whether a host is one of a route's; its paths do not matter.
+
+    What the splash page asks is routed on each of these hosts, and the service has it too.
+    """
+    pattern, host = route.partition("/")[0], host.rstrip(".")
+    return host.endswith(pattern[1:]) if pattern.startswith("*") else host == pattern
+
+
+def _with_splash(routes: Iterable[str]) -> Iterator[str]:
     """Yield the routes, and what visitors of the splash page ask on the same hosts."""
     given = list(dict.fromkeys(routes))
     yield from given

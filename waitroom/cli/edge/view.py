@@ -23,6 +23,8 @@ from waitroom.tokens import NOBODY, Pass, Tokens
 PASS_MS = 15_000
 #: Good at a gate of any epoch, where the room's own is not known.
 ANY_EPOCH = 2_000_000_000
+#: A WebSocket with the waiting room at its other end.
+OPENED = Answer(101)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,14 @@ class Known:
     """What this installation knows.
 
     Attributes:
-        rooms: Its rooms; None when Redis cannot be reached.
+        rooms: Its rooms; None when they cannot be read here.
         tokens: Its keys; None when they are not known here.
+        why: Why the rooms cannot be read, as the beginning of a sentence.
     """
 
     rooms: Sequence[EdgeRoom] | None
     tokens: Tokens | None
+    why: str = "Redis cannot be reached from here"
 
     def room(self, name: str) -> EdgeRoom | None:
         """Return the room of a name."""
@@ -64,7 +68,7 @@ class View:
         own: The page again, with a pass of this installation; None if there was none to show.
         forged: The same with a pass of nobody's keys.
         board: The room's board; None without a room.
-        socket: What is wrong with WebSockets; empty when they work.
+        socket: What came when the splash page's WebSocket was opened.
         left: What came back when seats and places were given back.
     """
 
@@ -77,7 +81,7 @@ class View:
     own: Seen | None = None
     forged: Seen | None = None
     board: Answer | None = None
-    socket: str = ""
+    socket: Answer = OPENED
     left: tuple[Answer, ...] = ()
 
     @property

@@ -35,6 +35,27 @@ PROGRAM = {"Accept": "application/json"}
 _OURS = (ticket_cookie_name(""), pass_cookie_name(""))
 _SOCKET = f"{PREFIX}socket.io/"
 _SOCKET_QUERY = {"EIO": "4", "transport": "websocket"}
+_UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "d2FpdHJvb20gY2hlY2sgMQ==",
+}
+
+#: Faults that are not those of a connection alone.
+NO_NAME = "its name cannot be looked up"
+NO_HTTPS = "this port does not speak https"
+
+#: What OpenSSL calls an answer that is not TLS, or its lack.
+_NOT_TLS = frozenset(
+    {
+        "WRONG_VERSION_NUMBER",
+        "PACKET_LENGTH_TOO_LONG",
+        "RECORD_LAYER_FAILURE",
+        "HTTP_REQUEST",
+        "UNEXPECTED_EOF_WHILE_READING",
+    }
+)
 
 
 def _no_headers() -> CIMultiDictProxy[str]:
@@ -49,13 +70,18 @@ class Answer:
         status: HTTP status; 0 when there was no answer.
         headers: As they came.
         body: Its first part.
-        fault: Why there was no answer; empty when there was one.
+        fault: Why there was no answer, or none of the right kind; else empty.
     """
 
     status: int
     headers: CIMultiDictProxy[str] = field(default_factory=_no_headers, repr=False)
     body: bytes = field(default=b"", repr=False)
     fault: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether whoever answered says that they could not."""
+        return self.status >= 500
 
     def cookies(self) -> dict[str, "Morsel[str]"]:
         """Return the tickets and passes that it sets, by the cookies' names."""
@@ -107,11 +133,12 @@ class Visitor:
         """Give up the place or the seat that cookies stand for."""
         return await self.ask("POST", self._own(f"{room}/leave"), cookies, PROGRAM)
 
-    async def socket(self) -> str:
+    async def socket(self) -> Answer:
         """Open the WebSocket of the splash page.
 
         Returns:
-            What went wrong; empty when the waiting room itself was at the other end.
+            Status 101 without a fault when the waiting room itself was at the other end; else
+            what came in its place.
         """
         url = self._own("socket.io/").with_query(_SOCKET_QUERY)
         try:
@@ -121,13 +148,14 @@ class Visitor:
                 self._http.ws_connect(url, origin=str(self.url.origin())) as socket,
             ):
                 hello = await socket.receive()
-        except aiohttp.WSServerHandshakeError as e:
-            return f"answered with {e.status}" if e.status != 200 else "answered like a page"
+        except aiohttp.WSServerHandshakeError:
+            # Asked once more for the words of the refusal, which do not come with this error.
+            return await self.ask("GET", url, {}, _UPGRADE)
         except (aiohttp.ClientError, OSError, TimeoutError) as e:
-            return _fault(e)
+            return Answer(0, fault=_fault(e))
         if hello.type is aiohttp.WSMsgType.TEXT and str(hello.data).startswith("0{"):
-            return ""
-        return "opened, but somebody else is at the other end"
+            return Answer(101)
+        return Answer(101, fault="opened, but somebody else is at the other end")
 
     async def ask(
         self,
@@ -189,10 +217,31 @@ async def _beginning(response: aiohttp.ClientResponse, deadline: float) -> bytes
 def _fault(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return f"no answer within {TIME_LIMIT_S:.0f} s"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLError):
-        return "its certificate does not verify"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return _certificate(error.certificate_error)
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return _handshake(error.os_error)
+    if isinstance(error, ssl.SSLError):
+        return _handshake(error)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "its name cannot be looked up"
+        return NO_NAME
     if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, ConnectionResetError | ConnectionAbortedError):
+            return "the connection was closed at once"
         return f"no connection ({error.os_error.strerror or 'refused'})"
     return f"the connection broke ({type(error).__name__})"
+
+
+def _certificate(error: Exception) -> str:
+    why = getattr(error, "verify_message", "")
+    return "its certificate does not verify" + (f" ({why})" if why else "")
+
+
+def _handshake(error: Exception) -> str:
+    if isinstance(error, ssl.CertificateError):
+        return _certificate(error)
+    reason = getattr(error, "reason", None) or type(error).__name__
+    if reason in _NOT_TLS:
+        return NO_HTTPS
+    # Such as a server that has no certificate for this name.
+    return f"it refuses the TLS handshake ({reason})"
