@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import EDGE_TOKEN, SECRET_KEY
@@ -22,11 +23,13 @@ from tests.examples.helpers import (
 from tests.web.helpers import Page, crowd
 from waitroom.room import Directory, Room
 
+#: Processes that serve.
+WORKERS = {"gunicorn": 2}
 SERVERS = {
     "fastapi": ("uvicorn", "fastapi_site:app", "--port", "{port}"),
     "flask": (
         "gunicorn",
-        "--workers=2",
+        f"--workers={WORKERS['gunicorn']}",
         "--threads=4",
         "--bind=127.0.0.1:{port}",
         "flask_site:app",
@@ -57,11 +60,22 @@ async def site(
         "WAITROOM_EDGE_TOKEN": EDGE_TOKEN,
         "WAITROOM_SECRET_KEYS": SECRET_KEY,
     }
-    await served(port, run(sys.executable, "-m", *command, env=environment))
+    server = run(sys.executable, "-m", *command, env=environment)
+    await served(port, server)
     found = Site(port, Origin(port), room, directory, service)
     # Gates pull their rooms by themselves, each process its own.
+    await eventually(lambda: _all_hear(server.pid, service_port))
     await eventually(lambda: _guards(found))
     return found
+
+
+async def _all_hear(pid: int, service_port: int) -> bool:
+    server = psutil.Process(pid)
+    workers = server.children() or [server]
+    return len(workers) == WORKERS.get(Path(server.cmdline()[2]).name, 1) and all(
+        any(link.raddr and link.raddr.port == service_port for link in worker.net_connections())
+        for worker in workers
+    )
 
 
 async def _guards(site: Site) -> bool:
