@@ -9,6 +9,7 @@ from typing import Any
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as ServerConfig
 
+from tests.gate.helpers import listening
 from tests.web.helpers import Site, eventually_true, serving
 from waitroom.config import Config
 from waitroom.gate.scopes import App
@@ -69,16 +70,7 @@ async def served(app: Any, port: int) -> AsyncIterator[str]:
     settings = ServerConfig.from_mapping(bind=f"127.0.0.1:{port}", graceful_timeout=0.2)
     settings.errorlog = settings.accesslog = None
     server = asyncio.create_task(hypercorn_serve(app, settings, shutdown_trigger=stop.wait))
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.01)
-                continue
-            writer.close()
-            await writer.wait_closed()
-            break
+    await listening(port)
     try:
         yield f"http://127.0.0.1:{port}/"
     finally:

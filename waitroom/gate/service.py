@@ -57,8 +57,8 @@ class Entered(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     status: Literal["admitted", "waiting", "closed", "suspended"]
-    ticket: Token | None = None
-    granted: Annotated[Token | None, Field(alias="pass")] = None
+    ticket: Annotated[Token | None, Field(repr=False)] = None
+    granted: Annotated[Token | None, Field(alias="pass", repr=False)] = None
     deadline_ms: int | None = None
 
 

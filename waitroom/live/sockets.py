@@ -172,10 +172,8 @@ class Sockets:
         """
         now_ms, epoch = clock.now_ms(), room.settings.epoch
         held = read_held_pass(self._tokens, room.name, found.cookie, epoch=epoch, now_ms=now_ms)
-        if held is not None:
-            [deadline_ms] = await room.renew([(held.visitor, held.deadline_ms)])
-            if deadline_ms:
-                return Standing("seated", held.visitor, 0, 0, deadline_ms)
+        if held and (seated := await room.seat_of(held.visitor, held.deadline_ms)):
+            return seated
         shown = cookies(found.cookie).getlist(ticket_cookie_name(room.name))
         ticket = read_ticket(self._tokens, room.name, [text] if text is not None else shown)
         standing = await room.enter(ticket.visitor, ticket.place)

@@ -182,6 +182,20 @@ class Room:
                 self.settings = self.settings.model_copy(update={"epoch": epoch})
         return deadlines
 
+    async def seat_of(self, visitor: str, deadline_ms: int, *, now_ms: int = 0) -> Standing | None:
+        """Find the seat of a pass, and extend it; one that Redis has lost comes back.
+
+        Args:
+            visitor: Whose pass it is.
+            deadline_ms: The pass's.
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Returns:
+            Where the visitor stands; None if there is no seat any more.
+        """
+        [seat_ms] = await self.renew([(visitor, deadline_ms)], now_ms=now_ms)
+        return Standing("seated", visitor, 0, 0, seat_ms) if seat_ms else None
+
     async def leave(self, visitor: str, *, now_ms: int = 0) -> str:
         """Give up a seat or a place.
 

@@ -146,10 +146,7 @@ async def leave(name: str) -> Response:
 async def _seat_of_pass(room: Room) -> Standing | None:
     """Find the seat of the pass that a browser holds; one that Redis has lost comes back."""
     held = held_pass(room)
-    if held is None:
-        return None
-    [deadline_ms] = await room.renew([(held.visitor, held.deadline_ms)])
-    return Standing("seated", held.visitor, 0, 0, deadline_ms) if deadline_ms else None
+    return None if held is None else await room.seat_of(held.visitor, held.deadline_ms)
 
 
 async def _standing_response(room: Room, standing: Standing) -> Response:

@@ -33,7 +33,6 @@ BROWSER = {
 PROGRAM = {"Accept": "application/json"}
 
 _OURS = (ticket_cookie_name(""), pass_cookie_name(""))
-_SOCKET = f"{PREFIX}socket.io/"
 _SOCKET_QUERY = {"EIO": "4", "transport": "websocket"}
 _UPGRADE = {
     "Connection": "Upgrade",
