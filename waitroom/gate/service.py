@@ -38,8 +38,10 @@ TIME_LIMIT_S = 2.0
 PULL_S = 2.0
 #: How often a service that is away is asked whether it is back, seconds.
 PROBE_S = 1.0
-#: The same at first, before it was ever heard; doubled each time.
+#: The same at first, before it was ever heard: both may be starting at this moment.
 FIRST_PROBE_S = 0.05
+#: So many times that often; 10 s.
+FIRST_PROBES = 200
 #: How often passes to be renewed are sent, seconds.
 RENEW_S = 1.0
 #: Asked for to see whether ``enter`` works; a room of this name is never asked for.
@@ -186,11 +188,11 @@ class Service:
         self._doubted.set()
 
     async def _pull_forever(self) -> None:
-        first_s = FIRST_PROBE_S
+        first_left = FIRST_PROBES
         while True:
-            if self._rooms is None:
-                pause_s = clock.jitter(min(first_s, PROBE_S), 0.1)
-                first_s *= 2
+            if self._rooms is None and first_left:
+                pause_s = FIRST_PROBE_S
+                first_left -= 1
             else:
                 away = self.breaker.away_since_ms is not None
                 pause_s = clock.jitter(PROBE_S if away else PULL_S, 0.1)
