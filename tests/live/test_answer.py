@@ -9,11 +9,13 @@ from tests.live.test_line import board
 from waitroom.live.answer import POLL_MAX_S, POLL_MIN_S, answer, poll_after_s
 from waitroom.room import RoomSettings, Standing
 
-SETTINGS = RoomSettings(title="Shop", message="Hello")
+SETTINGS = RoomSettings(title="Shop", message="An older one")
 LINE = replace(
     board(list(range(1, 101)), list(range(1, 101))),
     rate_per_minute=(50.0, 70.0),
     admitted_per_minute=60,
+    message="Hello",
+    title="Shop",
 )
 
 

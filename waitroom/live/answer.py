@@ -36,8 +36,10 @@ def answer(board: Board, settings: RoomSettings, standing: Standing) -> dict[str
         "active": board.active,
         "wait_s": {"low": wait_s[0], "high": wait_s[1]} if wait_s else None,
         "admitted_per_minute": board.admitted_per_minute,
-        "message": settings.message,
-        "title": settings.title,
+        # Off the board: the ticker tells those who wait when the board changes, so what a page was
+        # told first must come from there too, or a change in between reaches nobody.
+        "message": board.message,
+        "title": board.title,
         "place_ttl_s": settings.place_ttl_s,
         "poll_after_s": poll_after_s(position, wait_s, settings),
     }
