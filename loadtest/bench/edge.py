@@ -18,10 +18,10 @@ Exit code 1 when a target was missed: calls to the service and size always, rati
 import argparse
 import gzip
 import sys
-from dataclasses import dataclass
 from statistics import median
 
 from loadtest.bench.generator import added_latency_ms, throughput
+from loadtest.bench.rows import Row, exit_code, print_table
 from loadtest.bench.stand import CONNECTIONS, PAGE, Bench, running, visitor
 from loadtest.bench.workerd import bundle_files
 from waitroom import clock
@@ -30,18 +30,6 @@ from waitroom import clock
 RATIO_MIN, ADDED_MS_MAX, BUNDLE_MAX = 0.70, 0.3, 20_000
 #: Admitted requests for which the calls to the service are counted.
 COUNTED = 10_000
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table."""
-
-    name: str
-    target: str
-    value: str
-    ok: bool
-    #: Counts with --small too.
-    always: bool = False
 
 
 def measure_speed(bench: Bench, rounds: int, seconds: int, pairs: int) -> list[Row]:
@@ -109,15 +97,6 @@ def measure_size() -> Row:
     return Row("bundle, gzipped", f"<= {BUNDLE_MAX:,} B", f"{size:,} B", size <= BUNDLE_MAX, True)
 
 
-def _print(rows: list[Row]) -> None:
-    table = [("", "target", "value", "")]
-    said = [(row.name, row.target, row.value, "ok" if row.ok else "missed") for row in rows]
-    table += [(*line[:3], line[3] if line[1] else "") for line in said]
-    widths = [max(len(line[column]) for line in table) for column in range(4)]
-    for line in table:
-        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)))
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print the table, and return the exit code."""
     parser = argparse.ArgumentParser(prog="loadtest.bench.edge", description=__doc__)
@@ -132,8 +111,8 @@ def main(arguments: list[str] | None = None) -> int:
         rows = measure_speed(bench, rounds, seconds, pairs=500 if given.small else 4_000)
         rows += measure_calls(bench)
     rows.append(measure_size())
-    _print(rows)
-    return int(any(not row.ok and (row.always or not given.small) for row in rows))
+    print_table(rows)
+    return exit_code(rows, small=given.small)
 
 
 if __name__ == "__main__":
