@@ -26,6 +26,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "PULL_S", 0.02)
     monkeypatch.setattr(service, "PROBE_S", 0.02)
     monkeypatch.setattr(service, "FIRST_PROBE_S", 0.02)
+    monkeypatch.setattr(service, "FIRST_WORD_S", 0.02)
     monkeypatch.setattr(service, "RENEW_S", 0.02)
 
 

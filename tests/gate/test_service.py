@@ -257,6 +257,19 @@ async def test_before_the_service_was_heard_everything_is_held(
     assert (await site.get("/other")).text == "the site"
 
 
+async def test_a_visitor_who_comes_while_gate_and_service_start_waits_for_the_first_word(
+    open_site: Opens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Only the visitor's own request brings a pull about.
+    monkeypatch.setattr(service_module, "FIRST_PROBES", 0)
+    monkeypatch.setattr(service_module, "PROBE_S", 3_600)
+    monkeypatch.setattr(service_module, "FIRST_WORD_S", 30)
+    site = await open_site(with_service=False)
+    await site.service.start()
+    answer = await site.get("/other")
+    assert (answer.status, answer.text) == (200, "the site")
+
+
 async def test_an_enter_answer_that_would_break_a_cookie_is_not_used(site: Site) -> None:
     site.service.entered = {"status": "waiting", "ticket": "x; Domain=evil.example\r\nX: y"}
     answer = await site.get()

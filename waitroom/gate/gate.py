@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from waitroom.errors import ServiceError, TokenError, TokenForgedError
 from waitroom.gate.decide import (
+    Decision,
     Enter,
     Forward,
     Hold,
@@ -60,8 +61,15 @@ class Onward:
 
 #: What a shell carries out.
 Outcome = Onward | Reply | ToService
+
+
+@dataclass(frozen=True, slots=True)
+class Unheard:
+    """The service was never heard; it may be starting at this moment."""
+
+
 #: What has to wait for the service first.
-Unsettled = Enter | Splash | Public
+Unsettled = Enter | Splash | Public | Unheard
 
 
 class Gate:
@@ -103,7 +111,13 @@ class Gate:
         Returns:
             The outcome; or what ``settle`` has to be asked about.
         """
-        decision = decide(visit, self.service.known(), self._tokens)
+        known = self.service.known()
+        decision = decide(visit, known, self._tokens)
+        if isinstance(decision, Hold) and known.rooms is None:
+            return Unheard()
+        return self._now(decision, visit)
+
+    def _now(self, decision: Decision, visit: Visit) -> Outcome | Unsettled:
         if isinstance(decision, ToService):
             wanted = self._kept.public(visit, decision.page)
             page = self._kept.fresh(wanted) if wanted else None
@@ -124,6 +138,8 @@ class Gate:
             unsettled: What ``at_once`` returned.
             visit: What the request shows.
         """
+        if isinstance(unsettled, Unheard):
+            return await self._heard(visit)
         if isinstance(unsettled, Enter):
             return await self._enter(unsettled, visit)
         if isinstance(unsettled, Splash):
@@ -134,6 +150,11 @@ class Gate:
             return away_reply(visit)
         # What is not for everybody is asked for in the visitor's own name.
         return page.reply(visit) if page else ToService(unsettled.path)
+
+    async def _heard(self, visit: Visit) -> Outcome:
+        await self.service.first_word()
+        found = self._now(decide(visit, self.service.known(), self._tokens), visit)
+        return await self.settle(found, visit) if isinstance(found, Unsettled) else found
 
     async def _inline(self, splash: Splash, visit: Visit) -> Reply:
         try:

@@ -40,8 +40,10 @@ PULL_S = 2.0
 PROBE_S = 1.0
 #: The same at first, before it was ever heard: both may be starting at this moment.
 FIRST_PROBE_S = 0.05
-#: So many times that often; 10 s.
+#: So many times that often; 10 s. Later a visitor's request brings the next one forward.
 FIRST_PROBES = 200
+#: How long a visitor's request waits for the service's very first word, seconds.
+FIRST_WORD_S = 0.5
 #: How often passes to be renewed are sent, seconds.
 RENEW_S = 1.0
 #: Asked for to see whether ``enter`` works; a room of this name is never asked for.
@@ -99,6 +101,7 @@ class Service:
         # A pull alone does not show that ``enter`` works.
         self._enter_failed = False
         self._doubted = asyncio.Event()
+        self._heard = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._http: aiohttp.ClientSession | None = None
 
@@ -124,7 +127,7 @@ class Service:
         """Pull the rooms once, then keep pulling in the background."""
         self.draining = False
         # The last one may belong to another event loop.
-        self._doubted = asyncio.Event()
+        self._doubted, self._heard = asyncio.Event(), asyncio.Event()
         await self._pull()
         self._tasks = [
             asyncio.create_task(self._pull_forever()),
@@ -187,18 +190,32 @@ class Service:
         """
         self._doubted.set()
 
+    async def first_word(self) -> None:
+        """Wait a moment for the rooms, if they were never heard.
+
+        Gate and service may be starting at this moment. A visitor who comes then waits for the
+        pull that is under way, and not for long; once the rooms are known, nobody waits.
+        """
+        if self._rooms is not None:
+            return
+        self._doubted.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_WORD_S):
+                await self._heard.wait()
+
     async def _pull_forever(self) -> None:
         first_left = FIRST_PROBES
         while True:
+            if self._rooms is None:
+                # However many requests ask for it, it is pulled no more often than this.
+                await asyncio.sleep(FIRST_PROBE_S)
             if self._rooms is None and first_left:
-                pause_s = FIRST_PROBE_S
                 first_left -= 1
             else:
                 away = self.breaker.away_since_ms is not None
-                pause_s = clock.jitter(PROBE_S if away else PULL_S, 0.1)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await self._doubted.wait()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(clock.jitter(PROBE_S if away else PULL_S, 0.1)):
+                        await self._doubted.wait()
             try:
                 await self._pull()
             except Exception:
@@ -217,6 +234,7 @@ class Service:
             elif status != 304 or self._pulled is None:
                 raise ServiceError(f"rooms answered {status}")
             self._rooms = self._pulled
+            self._heard.set()
             if self._enter_failed:
                 await self._probe_enter()
         except (ServiceError, ValidationError) as e:
