@@ -23,7 +23,6 @@ from tests.web.helpers import (
 )
 from waitroom.config import Config
 from waitroom.room import Directory, Room
-from waitroom.web.servers.choice import SERVERS
 
 
 @pytest.fixture
@@ -92,9 +91,3 @@ def start_web(
         return found
 
     return start
-
-
-@pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest) -> str:
-    """Return the name of a server; the test runs under each."""
-    return str(request.param)

@@ -35,7 +35,7 @@ class Keys:
 
     @property
     def meta(self) -> str:
-        """Hash: birth, recovery hold, last tick, rate bucket, counters; what boards go by."""
+        """Hash: birth, recovery hold, last tick, rate bucket, flow samples, counters."""
         return self._key("meta")
 
     @property

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from quart import current_app
 
 from waitroom.config import Config
-from waitroom.live.drain import Drain
 from waitroom.live.holders import Holders
 from waitroom.live.hub import Hub
 from waitroom.live.sockets import Sockets
@@ -33,7 +32,6 @@ class Services:
         sockets: Socket.IO connections.
         hub: The local visitors, and what they are told.
         ticker: Moves the rooms.
-        drain: Ends the sockets when the process is told to stop.
     """
 
     config: Config
@@ -45,7 +43,6 @@ class Services:
     sockets: Sockets
     hub: Hub
     ticker: Ticker
-    drain: Drain
 
 
 def make_services(config: Config, redis_url: str) -> Services:
@@ -64,12 +61,11 @@ def make_services(config: Config, redis_url: str) -> Services:
     tokens = Tokens(config.signing_keys())
     metrics = Metrics()
     sockets = Sockets(tokens, metrics)
-    hub = Hub(directory)
+    hub = Hub(directory, sockets.emit)
     ticker = Ticker(store, directory, hub, metrics)
     sockets.attach(hub, Holders(store))
     splash = Splash.load()
-    drain = Drain(sockets)
-    return Services(config, store, directory, tokens, splash, metrics, sockets, hub, ticker, drain)
+    return Services(config, store, directory, tokens, splash, metrics, sockets, hub, ticker)
 
 
 def services() -> Services:
