@@ -3,6 +3,7 @@ PORT ?= 8000
 DEMO_PORT ?= 8080
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+LOADTEST_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,8 +15,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export WRANGLER_SEND_METRICS = false
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help run test check bench-edge format lock setup clean
+.PHONY: help run test check loadtest bench bench-edge format lock setup clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -27,6 +30,7 @@ run: $(PYTHON_READY) $(SPLASH_READY) ## Serve the demo shop, the waiting room an
 test: setup ## Run all tests; PYTEST_ARGS are passed on
 	@.ci/chromium
 	@.ci/proxies
+	@.ci/redis
 	$(BIN)/pytest -q $(PYTEST_ARGS)
 
 check: setup ## Format, lint and types; unit tests of the splash page and of the Worker
@@ -38,6 +42,12 @@ check: setup ## Format, lint and types; unit tests of the splash page and of the
 	$(BIN)/npm --prefix edge run --silent check
 	$(BIN)/npm --prefix edge run --silent test
 
+loadtest: setup ## 100 visitors on a waiting room of its own; LOADTEST_ARGS are passed on
+	$(BIN)/python -m loadtest --shape smoke $(LOADTEST_ARGS)
+
+bench: setup ## Measure the parts against their floors; BENCH_ARGS are passed on
+	$(BIN)/python -m loadtest.bench $(BENCH_ARGS)
+
 bench-edge: setup ## Measure the Worker against one that only forwards
 	$(BIN)/python -m loadtest.bench.edge $(BENCH_ARGS)
 
@@ -45,10 +55,10 @@ format: setup ## Format Python
 	$(BIN)/ruff check --fix --select I .
 	$(BIN)/ruff format .
 
-lock: ## Write requirements.lock anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" --output-file requirements.lock
+lock: ## Write requirements.lock anew from pyproject.toml, and those of the image (needs uv)
+	$(LOCK) pyproject.toml --all-extras --output-file requirements.lock
+	$(LOCK) pyproject.toml --extra servers --constraint requirements.lock --output-file deploy/requirements.lock
+	$(LOCK) deploy/build.in --constraint requirements.lock --output-file deploy/build.lock
 
 setup: $(PYTHON_READY) $(SPLASH_READY) $(EDGE_READY) ## Install everything into .venv and two node_modules
 

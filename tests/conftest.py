@@ -18,6 +18,7 @@ import pytest
 import redis
 from playwright.async_api import Browser, async_playwright
 
+from tests.cluster.servers import Cluster, RedisServer, temporary_folder
 from waitroom.clock import monotonic_s
 from waitroom.config import Config
 from waitroom.embedded import Valkey
@@ -37,6 +38,10 @@ CHROMIUM_FLAGS = [
 ]
 #: Longest wait for a process to do what a test expects, seconds.
 PATIENCE_S = 30.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "backends(*names): stores that a test of the engine runs on")
 
 
 @pytest.fixture(autouse=True)
@@ -69,11 +74,41 @@ def own_valkey() -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def redis_url(valkey: Valkey) -> str:
+def valkey_url(valkey: Valkey) -> str:
     """Return the address of the run's server, emptied."""
     with redis.Redis.from_url(valkey.url) as raw:
         raw.flushall()
     return valkey.url
+
+
+@pytest.fixture
+def redis_url(valkey_url: str) -> str:
+    """Return the address of the store that a test is about, empty."""
+    return valkey_url
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """Return the run's own server of Debian's Redis."""
+    with temporary_folder("redis") as folder:
+        server = RedisServer(folder)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Return the run's own Cluster; tests that take masters away from one start another."""
+    with temporary_folder("cluster") as folder:
+        found = Cluster(folder)
+        try:
+            found.start()
+            yield found
+        finally:
+            found.end()
 
 
 @pytest.fixture

@@ -51,6 +51,11 @@ def test_the_environment_wins_over_the_file_and_options_over_both(
         ("WAITROOM_SESSION_DURATION_S", "9"),
         ("WAITROOM_TOTAL_ACTIVE_USERS", "-1"),
         ("WAITROOM_ENVIRONMENT", "staging"),
+        ("WAITROOM_SERVER", "gunicorn"),
+        ("WAITROOM_WEB_PROCESSES", "0"),
+        ("WAITROOM_WEB_PROCESSES", "65"),
+        ("WAITROOM_DRAIN_S", "-1"),
+        ("WAITROOM_DRAIN_S", "601"),
         ("WAITROOM_LOG_LEVEL", "loud"),
         ("WAITROOM_LOG_FORMAT", "xml"),
     ],
@@ -121,3 +126,20 @@ def test_an_empty_address_means_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_configuration_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Config(_env_file=None).port = 1  # type: ignore[misc]
+
+
+def test_rooms_on_a_cluster_need_another_redis_for_the_jobs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    detail = refusal(monkeypatch, "WAITROOM_REDIS_URL", "redis+cluster://:tops3cret@a:1,b:2")
+    assert detail.startswith("WAITROOM_RQ_REDIS_URL=") and "tops3cret" not in detail
+    monkeypatch.setenv("WAITROOM_RQ_REDIS_URL", "redis+sentinel://:tops3cret@a:1/jobs")
+    assert load_config().rq_redis_url == "redis+sentinel://:tops3cret@a:1/jobs"
+    assert "tops3cret" not in refusal(
+        monkeypatch, "WAITROOM_RQ_REDIS_URL", "redis+cluster://:tops3cret@a:1"
+    )
+
+
+def test_an_address_that_cannot_be_right_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    detail = refusal(monkeypatch, "WAITROOM_REDIS_URL", "redis+sentinel://:tops3cret@a:1")
+    assert "name of the master" in detail and "tops3cret" not in detail

@@ -1,5 +1,6 @@
 """`waitroom up` as a newcomer runs it: one command, real processes, an empty folder."""
 
+import json
 import os
 import signal
 import socket
@@ -30,9 +31,9 @@ class Up:
         for name in ("WAITROOM_REDIS_URL", "WAITROOM_SECRET_KEYS", "WAITROOM_EDGE_TOKEN"):
             processes.environment.pop(name, None)
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, **environment: str) -> subprocess.Popen[bytes]:
         ports = ("--port", str(self.port), "--demo-port", str(self.demo_port))
-        return self._processes.start("up", *ports)
+        return self._processes.start("up", *ports, **environment)
 
     def output(self, child: subprocess.Popen[bytes]) -> str:
         return self._processes.output(child)
@@ -71,7 +72,8 @@ def children(child: subprocess.Popen[bytes]) -> dict[str, psutil.Process]:
             continue
         # One that has just been forked, or is just ending, has no name yet, or none any more.
         if "--parent" in words:
-            found[words[words.index("--parent") - 1]] = process
+            name = words[words.index("--parent") - 1]
+            found[f"{name} {process.pid}" if name in found else name] = process
         elif words and "valkey-server" in words[0]:
             found["valkey"] = process
     return found
@@ -162,3 +164,30 @@ def test_two_on_one_folder_are_refused(up: Up, until: Until, free_port: Any) -> 
     assert second.wait(10) == 1
     assert "runs on" in up.output(second)
     assert up.ready()
+
+
+def test_several_web_processes_share_the_port_and_the_one_that_dies_comes_back(
+    up: Up, until: Until
+) -> None:
+    def web() -> dict[int, psutil.Process]:
+        found = children(child).items()
+        return {each.pid: each for name, each in found if name.startswith("web")}
+
+    def alive() -> int:
+        shown = up._processes.start("status", "--json")
+        assert shown.wait(20) == 0
+        return len(json.loads(up.output(shown))["web"])
+
+    child = up.start(WAITROOM_WEB_PROCESSES="2")
+    until(lambda: len(web()) == 2 and up.ready() and alive() == 2)
+    assert "web.1" in up.output(child) and "web.2" in up.output(child)
+    first = web()
+    first.popitem()[1].kill()
+    until(lambda: len(web()) == 2 and set(web()) != set(first))
+    until(up.ready)
+    # Whoever is not one of them is kept off the port, as ever.
+    other = up._processes.start("web", "--port", str(up.port), WAITROOM_WEB_PROCESSES="1")
+    assert other.wait(20) == 1
+    assert f"error [bad_config]: WAITROOM_PORT={up.port}: cannot listen" in up.output(other)
+    os.killpg(child.pid, signal.SIGINT)
+    assert child.wait(20) == 0

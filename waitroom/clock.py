@@ -1,12 +1,16 @@
 """The one place that reads a clock or draws a random number.
 
-Places in the line are stamped by Redis's clock (see ``room/scripts/common.lua``); this clock
+Places in the line are stamped by Redis's clock (see ``room/scripts/shared/room.lua``); this clock
 serves passes at the edge, cookies and timers of one process.
 """
 
 import random
 import secrets
 import time
+from collections.abc import Iterable
+from typing import TypeVar
+
+_T = TypeVar("_T")
 
 
 def now_ms() -> int:
@@ -32,3 +36,10 @@ def new_visitor() -> str:
 def jitter(base: float, share: float = 0.3) -> float:
     """Return ``base`` raised by up to ``share`` of it, so that many callers spread out."""
     return base * (1 + random.random() * share)  # noqa: S311 - spreads load, guards nothing
+
+
+def shuffled(items: Iterable[_T]) -> list[_T]:
+    """Return items in random order."""
+    found = list(items)
+    random.shuffle(found)
+    return found

@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from waitroom.addresses import read_address
 from waitroom.errors import ConfigError
 from waitroom.ranges import allowed
 from waitroom.tokens import MIN_KEY_LENGTH
@@ -23,9 +31,11 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 
 
 def _redis_url(url: str | None) -> str | None:
-    schemes = ("redis://", "rediss://", "unix://")
-    if url is not None and not url.startswith(schemes):
-        raise ValueError(f"must start with one of {', '.join(schemes)}")
+    if url is not None:
+        try:
+            read_address(url)
+        except ConfigError as e:
+            raise ValueError(e.detail) from None
     return url
 
 
@@ -45,6 +55,11 @@ class Config(BaseSettings):
         session_duration_s: Default of new rooms, seconds.
         host: Address the web process listens on.
         port: Port of the web process; 0 takes a free one.
+        server: What serves the application; others than Hypercorn come with the extra
+            ``servers``.
+        web_processes: How many web processes share the port.
+        drain_s: How long a web process that was told to stop spreads the end of its sockets,
+            seconds.
         demo_port: Port of the demo shop.
         service_url: Where an edge finds the web process.
         data_dir: Where ``waitroom up`` keeps its data and secrets.
@@ -59,13 +74,16 @@ class Config(BaseSettings):
 
     environment: Literal["development", "production"] = "development"
     redis_url: RedisUrl = None
-    rq_redis_url: RedisUrl = None
+    rq_redis_url: Annotated[RedisUrl, Field(validate_default=True)] = None
     secret_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     edge_token: SecretStr | None = None
     total_active_users: Annotated[int, Field(ge=0, le=10_000_000)] = 200
     session_duration_s: Annotated[int, Field(ge=10, le=86_400)] = 300
     host: str = "127.0.0.1"
     port: Port = 8000
+    server: Literal["hypercorn", "uvicorn", "granian"] = "hypercorn"
+    web_processes: Annotated[int, Field(ge=1, le=64)] = 1
+    drain_s: Annotated[int, Field(ge=0, le=600)] = 3
     demo_port: Port = 8080
     service_url: str = ""
     data_dir: Path = Path(".waitroom")
@@ -102,6 +120,17 @@ class Config(BaseSettings):
     def _empty_is_none(cls, value: Any) -> Any:
         # `WAITROOM_REDIS_URL=` in a .env file means "not set".
         return None if value == "" else value
+
+    @field_validator("rq_redis_url")
+    @classmethod
+    def _not_a_cluster(cls, value: str | None, info: ValidationInfo) -> str | None:
+        url = value or info.data.get("redis_url")
+        if url and read_address(url).kind == "cluster":
+            raise ValueError(
+                "must name a server or a master that Sentinels watch: RQ's queues cannot live on"
+                " a Cluster"
+            )
+        return value
 
     def signing_keys(self) -> list[str]:
         """Return the signing keys in clear, oldest first."""

@@ -108,6 +108,16 @@ class RoomExistsError(RoomError):
         super().__init__(room, f"There is a room {room!r} already.")
 
 
+class RoomChangedError(RoomError):
+    """Others keep changing the settings that somebody wants to change; nothing was changed."""
+
+    code = "changed_meanwhile"
+    status = 409
+
+    def __init__(self, room: str) -> None:
+        super().__init__(room, f"Somebody else is changing the room {room!r}; try again.")
+
+
 class TokenError(WaitroomError):
     """A ticket or pass that does not count. All defects look alike from outside."""
 

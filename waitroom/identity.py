@@ -6,10 +6,12 @@ Everything here is untrusted until ``Tokens`` has read it. Two cookies of one na
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from werkzeug.datastructures import MultiDict
 from werkzeug.http import dump_cookie, parse_cookie
 
+from waitroom import clock
 from waitroom.errors import TokenError, TokenMissingError
 from waitroom.tokens import NOBODY, Pass, Ticket, Tokens
 
@@ -18,6 +20,8 @@ TICKET_COOKIE_S = 86_400
 #: The scheme of an Authorization header that holds a ticket, in lower case.
 SCHEME = "ticket"
 
+#: Stands for a token; tokens are of letters that no cookie quotes.
+_HOLE = "{token}"
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
@@ -35,6 +39,12 @@ def cookies(header: str | None) -> "MultiDict[str, str]":
     """Return all cookies of a request, several of one name included."""
     # Ours are ASCII. Bytes of other people's cookies must not cost the visitor the ticket.
     return parse_cookie(_NOT_ASCII.sub("?", header or ""))
+
+
+def cookies_named(header: str | None, name: str) -> list[str]:
+    """Return the values of all cookies of one name."""
+    # Most requests have no such cookie, and to read all of them takes a while.
+    return cookies(header).getlist(name) if header and name in header else []
 
 
 def read_ticket(tokens: Tokens, room: str, shown: Iterable[str]) -> Ticket:
@@ -97,7 +107,7 @@ def read_held_pass(
         epoch: The room's epoch.
         now_ms: Milliseconds since the epoch.
     """
-    shown = cookies(header).getlist(pass_cookie_name(room))
+    shown = cookies_named(header, pass_cookie_name(room))
     found = read_pass(tokens, room, shown, epoch=epoch, now_ms=now_ms)
     return None if found is None or found.visitor == NOBODY else found
 
@@ -134,9 +144,15 @@ def pass_cookie(
 
 
 def _cookie(name: str, token: str, max_age_s: int, secure: bool) -> str:
+    # All but the token is the same for everybody of one second, and its date takes a while.
+    return _frame(name, max_age_s, secure, clock.now_ms() // 1000).replace(_HOLE, token)
+
+
+@lru_cache(maxsize=512)
+def _frame(name: str, max_age_s: int, secure: bool, _now_s: int) -> str:
     return dump_cookie(
         name,
-        token,
+        _HOLE,
         max_age=max_age_s,
         path="/",
         secure=secure,

@@ -185,8 +185,13 @@ class Tokens:
 
 
 def _signer(keys: list[str], salt: str) -> Signer:
-    # itsdangerous' own defaults are SHA-1 and "django-concat"; neither is wanted.
-    return Signer(list(keys), salt=salt, key_derivation="hmac", digest_method=sha256)
+    # itsdangerous' own defaults are SHA-1 and "django-concat"; neither is wanted. It would derive
+    # the key again for every token, so that is done here, once.
+    derived = [
+        Signer(key, salt=salt, key_derivation="hmac", digest_method=sha256).derive_key()
+        for key in keys
+    ]
+    return Signer(derived, key_derivation="none", digest_method=sha256)
 
 
 def _sign(signer: Signer, payload: str) -> str:

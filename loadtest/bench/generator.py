@@ -33,7 +33,13 @@ class LoadError(Exception):
 
 
 def throughput(
-    url: str, visitors: Visitors, *, connections: int, seconds: int = 0, amount: int = 0
+    url: str,
+    visitors: Visitors,
+    *,
+    connections: int,
+    seconds: int = 0,
+    amount: int = 0,
+    method: str = "GET",
 ) -> float:
     """Return requests a second that an address answers with 200.
 
@@ -43,13 +49,14 @@ def throughput(
         connections: Requests at once.
         seconds: For how long; 0 means until `amount` requests are answered.
         amount: How many requests; 0 means for `seconds`.
+        method: Of each request; none has a body.
 
     Raises:
         LoadError: If a request failed or was answered otherwise.
     """
     until = ["-d", str(seconds)] if seconds else ["-a", str(amount)]
     with tempfile.NamedTemporaryFile("w", suffix=".har") as archive:
-        json.dump(_archive(url, visitors), archive)
+        json.dump(_archive(url, visitors, method), archive)
         archive.flush()
         command = [_node(), str(_AUTOCANNON), "-j", "-c", str(connections), *until]
         command += ["--har", archive.name, url]
@@ -98,12 +105,12 @@ def added_latency_ms(
     return median(took_ms[0]), median(took_ms[1])
 
 
-def _archive(url: str, visitors: Visitors) -> dict[str, Any]:
+def _archive(url: str, visitors: Visitors, method: str) -> dict[str, Any]:
     """Return requests in the form that browsers export."""
     entries = [
         {
             "request": {
-                "method": "GET",
+                "method": method,
                 "url": url,
                 "headers": [{"name": name, "value": value} for name, value in headers.items()],
             }

@@ -18,7 +18,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 from tests.conftest import PATIENCE_S, Processes
 from waitroom.clock import monotonic_s
 from waitroom.embedded import Valkey
-from waitroom.room import Keys, Store
+from waitroom.room import Directory, Keys, Store
 
 #: Names of the room's line and seats; emptied before each test, while all processes go on.
 KEYS = Keys("shop")
@@ -88,20 +88,21 @@ def running_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 async def site(running_site: Site) -> AsyncIterator[Site]:
     """Return the installation with an empty room at its usual settings."""
     sign = secrets.token_hex(16)
-    running_site.settings(
-        f"bypass={json.dumps([{'header': SIGN, 'value': sign}])}",
-        "total_active_users=2",
-        "closed=false",
-        "queue_all=false",
-        "suspended=false",
-        "message=null",
-        "delivery=redirect",
-        "session_duration_s=300",
-        "recovery_hold_s=1",
-    )
+    store = Store.connect(running_site.valkey.url)
+    usual = {
+        "bypass": [{"header": SIGN, "value": sign}],
+        "total_active_users": 2,
+        "closed": False,
+        "queue_all": False,
+        "suspended": False,
+        "message": None,
+        "delivery": "redirect",
+        "session_duration_s": 300,
+        "recovery_hold_s": 1,
+    }
+    await Directory(store).update("shop", usual, who="tests")
     # The gate pulls its rooms every two seconds, with all settings at once.
     await holds(lambda: asyncio.to_thread(_settled, running_site.shop, sign))
-    store = Store.connect(running_site.valkey.url)
     await store.redis.unlink(
         KEYS.waiting, KEYS.seen, KEYS.parked, KEYS.active, KEYS.unclaimed, KEYS.board
     )

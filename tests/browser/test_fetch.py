@@ -15,7 +15,7 @@ from waitroom.config import Config
 from waitroom.gate import GateMiddleware
 from waitroom.keyring import with_secrets
 from waitroom.room import Directory, Store
-from waitroom.web.serve import hypercorn_config
+from waitroom.web.servers.under_hypercorn import hypercorn_config
 
 #: Strict, as the wrapper promises to bear: nothing inline, nothing of others.
 CSP = "default-src 'none'; script-src 'self'; connect-src 'self'"
@@ -77,7 +77,7 @@ async def app(site: Site, line: Store, free_port: Callable[[], int]) -> AsyncIte
     port, stop = free_port(), asyncio.Event()
     server = asyncio.create_task(
         hypercorn_serve(
-            cast(Any, gate), hypercorn_config("127.0.0.1", port), shutdown_trigger=stop.wait
+            cast(Any, gate), hypercorn_config(f"127.0.0.1:{port}"), shutdown_trigger=stop.wait
         )
     )
     yield f"http://127.0.0.1:{port}"

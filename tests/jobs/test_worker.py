@@ -15,6 +15,7 @@ from waitroom.clock import monotonic_s, now_ms
 from waitroom.config import Config
 from waitroom.embedded import Valkey
 from waitroom.jobs import JobHealth, job_health
+from waitroom.jobs.lease import Lease
 from waitroom.jobs.names import LAST_SWEEP, QUEUE
 from waitroom.jobs.worker import BACKLOG_MAX, _Clock, _Stop
 
@@ -127,7 +128,7 @@ def test_a_job_that_fails_is_seen(processes: Processes, redis_url: str, until: U
 
 def test_the_clock_lets_no_backlog_grow(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as raw:
-        clock = _Clock(raw, _Stop())
+        clock = _Clock(raw, _Stop(), Lease(raw))
         clock.load_config_from_file("waitroom.jobs.schedule")
         for _ in range(3 * BACKLOG_MAX):
             for job in clock.get_jobs():

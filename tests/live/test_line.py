@@ -4,15 +4,8 @@ import random
 
 import pytest
 
-from waitroom.live.line import (
-    TELL_MAX_MS,
-    TELL_MIN_MS,
-    LocalLine,
-    Watcher,
-    read_positions,
-    tell_due,
-)
-from waitroom.room import Board, Room
+from waitroom.live.line import TELL_MAX_MS, TELL_MIN_MS, Watcher, due_ms, read_position
+from waitroom.room import Board
 
 T0 = 1_800_000_000_000
 
@@ -20,7 +13,7 @@ T0 = 1_800_000_000_000
 def watcher(position: int, told: int, silence_ms: int) -> bool:
     """Tell whether somebody at a position is told again after so long a silence."""
     found = Watcher("v", 1, position=position, told_position=told, told_ms=T0 - silence_ms)
-    return tell_due(found, T0)
+    return due_ms(found) <= T0
 
 
 @pytest.mark.parametrize("silence_ms", [TELL_MIN_MS, TELL_MIN_MS + 1, 10_000])
@@ -56,7 +49,7 @@ def test_a_line_costs_about_log_n_messages_an_admission() -> None:
     for second in range(1, seconds + 1):
         for each in watchers:
             each.position = max(1, each.position - 1)
-            if tell_due(each, T0 + second * 1_000):
+            if due_ms(each) <= T0 + second * 1_000:
                 told += 1
                 each.told_position, each.told_ms = each.position, T0 + second * 1_000
     # 100 near the head each time, then 100 for each factor of e: 100 + 100 ln 100 = 560.
@@ -81,31 +74,23 @@ def board(places: list[int], positions: list[int], *, at_ms: int = T0, waiting: 
     )
 
 
-def local_line(room: Room, **places: int) -> LocalLine:
-    return LocalLine(room, watchers={name: Watcher(name, place) for name, place in places.items()})
+def test_the_board_moves_a_watcher() -> None:
+    found = Watcher("v", 30)
+    assert read_position(found, board([10, 20, 30], [1, 2, 3]))
+    assert found.position == 3
 
 
-def test_the_board_moves_everybody_here(room: Room) -> None:
-    line = local_line(room, a=10, b=30)
-    assert read_positions(line, board([10, 20, 30], [1, 2, 3])) == []
-    assert [line.watchers[name].position for name in "ab"] == [1, 3]
+@pytest.mark.parametrize("place", [10, 25])
+def test_who_is_not_on_the_board_is_gone(place: int) -> None:
+    assert not read_position(Watcher("v", place), board([20, 30], [1, 2]))
 
 
-def test_who_is_not_on_the_board_is_gone(room: Room) -> None:
-    line = local_line(room, a=10, b=15, c=30)
-    gone = read_positions(line, board([20, 30], [1, 2]))
-    assert [each.visitor for each in gone] == ["a", "b"]
+def test_an_empty_line_has_nobody_in_it() -> None:
+    assert not read_position(Watcher("v", 10), board([], []))
 
 
-def test_an_empty_line_has_nobody_in_it(room: Room) -> None:
-    line = local_line(room, a=10)
-    assert [each.visitor for each in read_positions(line, board([], []))] == ["a"]
-
-
-def test_who_came_after_the_board_was_made_is_left_alone(room: Room) -> None:
-    line = local_line(room, a=10, b=99)
-    line.watchers["a"].entered_ms = T0
-    line.watchers["a"].position = 7
-    assert read_positions(line, board([20, 30], [1, 2])) == []
-    assert line.watchers["a"].position == 7
-    assert line.watchers["b"].position == 0
+def test_who_came_after_the_board_was_made_is_left_alone() -> None:
+    early = Watcher("v", 10, position=7, entered_ms=T0)
+    assert read_position(early, board([20, 30], [1, 2])) and early.position == 7
+    behind = Watcher("v", 99)
+    assert read_position(behind, board([20, 30], [1, 2])) and behind.position == 0

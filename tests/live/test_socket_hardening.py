@@ -22,7 +22,7 @@ from tests.web.helpers import (
 from waitroom.live.budget import BURST
 from waitroom.live.sockets import MAX_PACKET_BYTES
 from waitroom.room import Room
-from waitroom.web.serve import MAX_WEBSOCKET_MESSAGE
+from waitroom.web.servers import MAX_WEBSOCKET_MESSAGE
 
 OpenPage = Callable[..., Any]
 

@@ -10,6 +10,13 @@ T0 = 1_800_000_000_000
 #: One second, in ms.
 S = 1_000
 
+#: What zsets hold, at one moment: a client of a Cluster has transactions that are no use.
+ALL = """
+local found = {}
+for i, key in ipairs(KEYS) do found[i] = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end
+return found
+"""
+
 MakeRoom = Callable[..., Awaitable[Room]]
 
 
@@ -32,11 +39,14 @@ class Inside:
 
 async def look(store: Store, room: Room) -> Inside:
     keys = room.keys
-    async with store.redis.pipeline(transaction=True) as pipe:
-        for key in (keys.waiting, keys.seen, keys.parked, keys.active, keys.unclaimed):
-            pipe.zrange(key, 0, -1, withscores=True)
-        found = await pipe.execute()
-    return Inside(*({visitor.decode(): int(score) for visitor, score in rows} for rows in found))
+    names = (keys.waiting, keys.seen, keys.parked, keys.active, keys.unclaimed)
+    found = await store.redis.eval(ALL, len(names), *names)
+    return Inside(
+        *(
+            {visitor.decode(): int(score) for visitor, score in zip(*[iter(rows)] * 2, strict=True)}
+            for rows in found
+        )
+    )
 
 
 async def meta(store: Store, room: Room) -> dict[str, str]:

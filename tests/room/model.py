@@ -7,10 +7,9 @@ thousandths of a visitor. ``test_machine.py`` holds the engine against it.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha1
-from itertools import takewhile
 from typing import Literal
 
-#: Most silent visitors that one newcomer passes; the next tick passes the rest.
+#: Most that one newcomer looks at; the next tick passes the other silent ones.
 LOOKED_AT = 100
 
 Where = Literal["line", "parked", "seat"]
@@ -62,6 +61,8 @@ class Model:
     limits: Limits = field(default_factory=Limits)
     people: dict[str, Person] = field(default_factory=dict)
     born_ms: int = 0
+    #: Whether that was after a loss of all data.
+    reborn: bool = False
     hold_until_ms: int = 0
     last_tick_ms: int | None = None
     #: Thousandths of a visitor that the rate allows now, and since when; None before the first.
@@ -92,7 +93,7 @@ class Model:
 
     def lose_all(self) -> None:
         self.people.clear()
-        self.born_ms = self.now_ms
+        self.born_ms, self.reborn = self.now_ms, True
         self.hold_until_ms = self.now_ms + max(1, self.limits.hold_ms)
         self.last_tick_ms = None
         self.saved = None
@@ -125,7 +126,31 @@ class Model:
 
     # -- what visitors do ------------------------------------------------------------------
 
-    def enter(self, shown: str, place: int, *, later_us: int = 0) -> Answer:
+    def enter(self, shown: str, place: int) -> Answer:
+        return self.enter_many([(shown, place)])[0]
+
+    def enter_many(self, visits: list[tuple[str, int]]) -> list[Answer]:
+        """All come at once; the first in line, as far as it is they, take the free seats."""
+        free: int | None = None
+        answers, coming = [], set()
+        for later_us, visit in enumerate(visits):
+            answer = self._ask(*visit, later_us)
+            answers.append(answer)
+            if answer.state == "waiting":
+                # Before anybody stands there: who finds an empty line waits for no recovery.
+                free = self._may_seat() if free is None else free
+                self.people[answer.visitor] = Person("line", answer.place, self.now_ms)
+                coming.add(answer.visitor)
+        self._seat_first(coming, free or 0)
+        for answer in answers:
+            if answer.state == "waiting" and self.has_seat(answer.visitor):
+                answer.state = "seated"
+                answer.deadline_ms = self.people[answer.visitor].deadline_ms
+            elif answer.state == "waiting":
+                answer.position = self.line().index(answer.visitor) + 1
+        return answers
+
+    def _ask(self, shown: str, place: int, later_us: int) -> Answer:
         visitor, place = self._who(shown, min(place, self.now_ms * 1000))
         person = self.people.get(visitor)
         if person and person.where == "parked" and place == 0:
@@ -138,16 +163,19 @@ class Model:
             return Answer("suspended", visitor, place)
         if self.limits.closed and person is None:
             return Answer("closed", visitor, place)
-        free = self._may_seat() > 0
-        self.people[visitor] = Person("line", place, self.now_ms)
-        if free:
-            present = set(self.present())
-            silent = list(takewhile(lambda v: v not in present, self.line()))
-            self._park(silent[:LOOKED_AT])
-            if len(silent) < LOOKED_AT and self.line()[0] == visitor:
+        return Answer("waiting", visitor, place)
+
+    def _seat_first(self, coming: set[str], free: int) -> None:
+        left = min(free, len(coming))
+        present = set(self.present())
+        for visitor in self.line()[: LOOKED_AT - 1 + len(coming)]:
+            if not left or visitor in present - coming:
+                break
+            if visitor in present:
                 self._seat(visitor)
-                return Answer("seated", visitor, place, 0, self.people[visitor].deadline_ms)
-        return Answer("waiting", visitor, place, self.line().index(visitor) + 1)
+                left -= 1
+            else:
+                self._park([visitor])
 
     def _who(self, visitor: str, place: int) -> tuple[str, int]:
         while True:
@@ -163,7 +191,7 @@ class Model:
 
     def _counts(self, place: int) -> bool:
         young = self.now_ms * 1000 - place < self.limits.place_ms * 1000
-        lost = self.hold_until_ms > 0 and place < self.born_ms * 1000
+        lost = self.reborn and place < self.born_ms * 1000
         return young or (lost and self.now_ms < self.born_ms + self.limits.place_ms)
 
     def beat(self, visitors: list[str]) -> list[str]:

@@ -105,6 +105,7 @@ async def test_every_position_is_right_within_two_percent(make_room: MakeRoom, c
         assert shown == position if position <= 100 else abs(shown - position) <= 0.02 * position
 
 
+@pytest.mark.backends("valkey")
 async def test_line_of_a_hundred_thousand_fits_a_small_board(make_room: MakeRoom) -> None:
     room = await make_room(total_active_users=0)
     count = 100_000

@@ -159,6 +159,7 @@ def kendall_tau(places: list[tuple[int, str]]) -> float:
     return 2 * sum(pairs) / len(pairs) - 1
 
 
+@pytest.mark.backends("valkey")
 async def test_three_processes_two_thousand_visitors_a_hundred_seats(
     make_room: MakeRoom, store: Store, redis_url: str
 ) -> None:
@@ -190,6 +191,7 @@ async def test_three_processes_two_thousand_visitors_a_hundred_seats(
 
 
 @pytest.mark.parametrize("per_minute", [None, 240])
+@pytest.mark.backends("valkey", "cluster")
 async def test_processes_on_a_busy_room_never_give_a_seat_too_many_or_twice(
     make_room: MakeRoom, store: Store, redis_url: str, per_minute: int | None
 ) -> None:
@@ -222,6 +224,7 @@ async def test_processes_on_a_busy_room_never_give_a_seat_too_many_or_twice(
             assert admitted <= per_minute / 60 + per_minute * STEP_MS / S / 60
 
 
+@pytest.mark.backends("valkey")
 async def test_processes_wait_for_nobody_when_the_room_is_empty(
     make_room: MakeRoom, store: Store, redis_url: str
 ) -> None:

@@ -1,11 +1,18 @@
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 import pytest
 
-from waitroom.errors import RoomExistsError, RoomNotFoundError, SettingError, StoreError
+from waitroom.errors import (
+    RoomChangedError,
+    RoomExistsError,
+    RoomNotFoundError,
+    SettingError,
+    StoreError,
+)
 from waitroom.room import Directory, RoomSettings, Store
 
 from .helpers import T0, S, fill, look, meta
@@ -89,6 +96,63 @@ async def test_wrong_change_changes_nothing(directory: Directory) -> None:
     with pytest.raises(SettingError):
         await directory.update("shop", {"message": "x", "total_active_users": -1}, who="test")
     assert (await directory.get("shop")).settings == before
+
+
+async def test_change_that_met_another_one_is_made_upon_it(
+    directory: Directory, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await directory.create("shop", {}, who="test")
+    read, met = directory._read, False
+
+    async def read_before_the_other(name: str) -> Any:
+        nonlocal met
+        found = await read(name)
+        if not met:
+            met = True
+            await Directory(store).update("shop", {"total_active_users": 7}, who="bob")
+        return found
+
+    monkeypatch.setattr(directory, "_read", read_before_the_other)
+    made = await directory.update("shop", {"total_active_users": 5, "title": "x"}, who="ada")
+    assert (made.settings.total_active_users, made.settings.title) == (5, "x")
+    rows = await store.redis.xrange(room.keys.audit)
+    # From what it really was, not from what was read first.
+    assert orjson.loads(rows[-1][1][b"changes"])["total_active_users"] == [7, 5]
+
+
+async def test_change_that_meets_others_again_and_again_says_so(
+    directory: Directory, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await directory.create("shop", {}, who="test")
+    read, others = directory._read, itertools.count(1)
+
+    async def read_before_the_other(name: str) -> Any:
+        found = await read(name)
+        await Directory(store).update("shop", {"total_active_users": next(others)}, who="bob")
+        return found
+
+    monkeypatch.setattr(directory, "_read", read_before_the_other)
+    with pytest.raises(RoomChangedError) as refused:
+        await directory.update("shop", {"total_active_users": 500, "title": "x"}, who="ada")
+    assert (refused.value.code, refused.value.status) == ("changed_meanwhile", 409)
+    assert (await Directory(store).get("shop")).settings.title != "x"
+
+
+async def test_change_of_a_room_that_was_deleted_meanwhile_brings_back_nothing(
+    directory: Directory, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await directory.create("shop", {}, who="test")
+    read = directory._read
+
+    async def read_before_the_deletion(name: str) -> Any:
+        found = await read(name)
+        await Directory(store).delete("shop", who="bob")
+        return found
+
+    monkeypatch.setattr(directory, "_read", read_before_the_deletion)
+    with pytest.raises(RoomNotFoundError):
+        await directory.update("shop", {"title": "x"}, who="ada")
+    assert await store.redis.exists(*room.keys.all()) == 0
 
 
 async def test_unknown_room_is_not_found(directory: Directory) -> None:

@@ -37,6 +37,38 @@ async def test_those_of_one_call_stand_in_its_order(make_room: MakeRoom) -> None
     assert [(s.visitor, s.position) for s in standings[2:]] == [("b", 1), ("a", 2)]
 
 
+async def test_earliest_place_of_one_call_takes_the_free_seat(make_room: MakeRoom) -> None:
+    room = await make_room(total_active_users=1)
+    place = T0 * 1000
+    standings = await room.enter_many([("late", place - 1), ("early", place - 2)], now_ms=T0)
+    assert [(s.state, s.position) for s in standings] == [("waiting", 1), ("seated", 0)]
+
+
+async def test_somebody_present_before_one_of_a_call_keeps_only_those_behind_from_a_seat(
+    make_room: MakeRoom, directory: Directory
+) -> None:
+    room = await make_room(total_active_users=0)
+    await room.enter("first", now_ms=T0)
+    await directory.update("shop", {"total_active_users": 5}, who="test")
+    visits = [("edge", (T0 - 1) * 1000), ("new", 0)]
+    standings = await room.enter_many(visits, now_ms=T0 + S)
+    assert [(s.state, s.position) for s in standings] == [("seated", 0), ("waiting", 2)]
+
+
+@pytest.mark.parametrize("seats", [0, 1])
+async def test_somebody_who_asks_twice_in_one_call_has_one_standing(
+    make_room: MakeRoom, store: Store, seats: int
+) -> None:
+    room = await make_room(total_active_users=seats)
+    # The second ticket alone is too old to count.
+    visits = [("ada", 0), ("bob", 0), ("ada", (T0 - PLACE_TTL_MS) * 1000), ("ada", T0 * 1000)]
+    ada, bob, old, young = await room.enter_many(visits, now_ms=T0)
+    assert ada == old == young
+    assert (ada.state, bob.position) == (("waiting", 2), ("seated", 1))[seats]
+    assert (await meta(store, room))["entered"] == "2"
+    assert (await room.figures(now_ms=T0)).waiting == 2 - seats
+
+
 async def test_entering_nobody_asks_nothing(make_room: MakeRoom) -> None:
     room = await make_room()
     assert await room.enter_many([], now_ms=T0) == []

@@ -162,6 +162,7 @@ async def calls_made(store: Store, doing: Callable[[], Awaitable[object]]) -> in
     return sum(int(row["calls"]) for name, row in stats.items() if "config" not in name)
 
 
+@pytest.mark.backends("valkey")
 async def test_i6_cost_does_not_grow_with_the_line(
     make_room: MakeRoom, directory: Directory, store: Store
 ) -> None:
@@ -192,6 +193,33 @@ async def test_i6_cost_does_not_grow_with_the_line(
         board = await calls_made(store, lambda r=room: r.board(now_ms=T0))  # type: ignore[misc]
         assert board < 400
     assert costs[0] == costs[1]
+
+
+@pytest.mark.backends("valkey")
+@pytest.mark.parametrize("verb", ["enter", "beat", "admit", "sweep"])
+async def test_i6_batch_is_read_and_written_at_once(
+    make_room: MakeRoom, directory: Directory, store: Store, verb: str
+) -> None:
+    costs = []
+    for count in (10, 1_000):
+        room = await make_room(f"of{count}", total_active_users=0)
+        visitors = await fill(room, count)
+        # A tick now and then: the visitors fall silent, the service does not.
+        await live(room, T0, T0 + 40 * S, [])
+        await directory.update(room.name, {"total_active_users": count}, who="test")
+        verbs: dict[str, Callable[[], Awaitable[object]]] = {
+            "enter": lambda r=room, vs=visitors: r.enter_many(  # type: ignore[misc]
+                [(visitor, 0) for visitor in vs], now_ms=T0 + 41 * S
+            ),
+            "beat": lambda r=room, vs=visitors: r.beat(vs, now_ms=T0 + 41 * S),  # type: ignore[misc]
+            "admit": lambda r=room: r.admit(now_ms=T0 + 41 * S),  # type: ignore[misc]
+            "sweep": lambda r=room: r.sweep(now_ms=T0 + 45 * S),  # type: ignore[misc]
+        }
+        costs.append(await calls_made(store, verbs[verb]))
+        figures = await room.figures(now_ms=T0 + 41 * S)
+        assert figures.active == (count if verb in ("enter", "admit") else 0)
+        assert figures.parked == (count if verb == "sweep" else 0)
+    assert costs[0] == costs[1] < 25
 
 
 async def test_i7_order_survives_the_loss_of_all_data(

@@ -8,18 +8,21 @@ import pytest
 
 from waitroom.room import Store
 from waitroom.room.keys import Keys
-from waitroom.room.scripts import Scripts, source
+from waitroom.room.scripts import AuditRow, Scripts, source
 
 FOLDER = files("waitroom.room") / "scripts"
-TEXTS = {entry.name.removesuffix(".lua"): entry.read_text() for entry in FOLDER.iterdir()}
-VERBS = sorted(set(TEXTS) - {"common"})
-#: Code lines a file; a longer one has its reason here.
-MAX_CODE_LINES = 60
-LONGER = {
-    "common": 90,  # the clock, the limits, the hold, the rate: one reader for all scripts
-    "enter": 75,  # who this is, what they have, and whether they are next
-    "board": 70,  # points, flow and state go out in one text
+SHARED = {
+    path.name.removesuffix(".lua"): path.read_text() for path in (FOLDER / "shared").iterdir()
 }
+VERBS = sorted(path.name.removesuffix(".lua") for path in FOLDER.iterdir() if path.is_file())
+TEXTS = SHARED | {verb: (FOLDER / f"{verb}.lua").read_text() for verb in VERBS}
+#: Loops that end: at a batch's size, at a line's length in steps of 2 %.
+BOUNDED = {
+    "#present < enough and looked < most",
+    "position < last",
+}
+#: Code lines a file.
+MAX_CODE_LINES = 60
 
 
 def split(verb: str) -> tuple[str, str]:
@@ -98,12 +101,14 @@ def test_keys_are_those_of_the_room_in_type_and_name(verb: str) -> None:
         **dict.fromkeys(["settings", "meta"], "hash"),
         **dict.fromkeys(["waiting", "seen", "parked", "active", "unclaimed"], "zset"),
         "board": "string",
+        "audit": "stream",
     }
     declared = dict(numbered(split(verb)[0], "KEYS").values())
     assert declared == {name: kinds[name] for name in declared}
     assert all(isinstance(getattr(Keys("shop"), name), str) for name in declared)
 
 
+@pytest.mark.backends("valkey")
 @pytest.mark.parametrize("verb", VERBS)
 async def test_wrapper_sends_the_keys_in_the_order_of_the_header(verb: str, store: Store) -> None:
     sent: list[list[str]] = []
@@ -122,6 +127,8 @@ async def test_wrapper_sends_the_keys_in_the_order_of_the_header(verb: str, stor
         "renew": ([("ada", 0)],),
         "leave": ("ada",),
         "restore": ({}, 0),
+        "create": ({}, AuditRow("ada", b"{}")),
+        "update": ([], AuditRow("ada", b"{}")),
     }
     await getattr(scripts, verb)(keys, *arguments.get(verb, ()))
     declared = numbered(split(verb)[0], "KEYS")
@@ -146,7 +153,7 @@ def test_script_is_short_enough_to_hold_in_ones_head(verb: str) -> None:
     code = [
         line for line in body.splitlines() if line.strip() and not line.strip().startswith("--")
     ]
-    assert len(code) <= LONGER.get(verb, MAX_CODE_LINES)
+    assert len(code) <= MAX_CODE_LINES
     assert all(len(line) <= 100 for line in TEXTS[verb].splitlines())
 
 
@@ -157,15 +164,32 @@ def test_i6_no_script_looks_at_everything(verb: str) -> None:
     assert not commands & whole
     # Every loop has a bound: over what was sent, over a batch, or a number.
     for condition in re.findall(r"while (.*) do", TEXTS[verb]):
-        assert condition in ("#admitted < allowed and looked < batch_max", "position < count")
+        assert condition in BOUNDED, condition
     for first, last in re.findall(r"'ZRANGE', \w+, ([^,]+), ([^,)]+)", TEXTS[verb]):
         assert last.strip() != "-1", f"ZRANGE {first} {last} reads all"
     # A name made inside a script would be a key that nobody declared.
     assert "waitroom:" not in TEXTS[verb]
 
 
+@pytest.mark.backends("valkey")
 @pytest.mark.parametrize("verb", VERBS)
-async def test_script_is_sent_with_what_all_share_before_it(verb: str, store: Store) -> None:
+async def test_script_is_sent_with_what_it_needs_before_it_and_no_more(
+    verb: str, store: Store
+) -> None:
     text = source(verb)
-    assert text.startswith("--[[\ncommon:") and text.endswith(TEXTS[verb])
+    assert text.endswith(TEXTS[verb])
     assert await store.redis.script_load(text)
+    sent = [name for name in SHARED if SHARED[name] in text]
+    for name in SHARED:
+        functions = re.findall(r"^local function (\w+)", SHARED[name], re.M)
+        used = [re.search(rf"(?<!function )\b{f}\(", text) for f in functions]
+        # A call that stands before the definition would find nothing.
+        for function, use in zip(functions, used, strict=True):
+            assert use is None or f"local function {function}(" in text[: use.start()], function
+        assert any(used) == (name in sent), name
+
+
+@pytest.mark.parametrize("name", sorted(SHARED))
+def test_shared_file_says_what_it_holds(name: str) -> None:
+    assert SHARED[name].startswith(f"--[[\n{name}: ")
+    assert "KEYS[" not in SHARED[name] and "ARGV[" not in SHARED[name]

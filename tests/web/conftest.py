@@ -23,6 +23,7 @@ from tests.web.helpers import (
 )
 from waitroom.config import Config
 from waitroom.room import Directory, Room
+from waitroom.web.servers.choice import SERVERS
 
 
 @pytest.fixture
@@ -91,3 +92,9 @@ def start_web(
         return found
 
     return start
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest) -> str:
+    """Return the name of a server; the test runs under each."""
+    return str(request.param)

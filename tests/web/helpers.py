@@ -17,13 +17,13 @@ from typing import Any, cast
 import aiohttp
 import httpx
 import orjson
-from hypercorn.asyncio import serve as hypercorn_serve
 
 from waitroom.clock import monotonic_s
 from waitroom.config import Config
 from waitroom.identity import pass_cookie_name, ticket_cookie_name
 from waitroom.web.app import create_app
-from waitroom.web.serve import hypercorn_config
+from waitroom.web.serve import GRACEFUL_S, listen
+from waitroom.web.servers import choose
 from waitroom.web.services import EXTENSION, Services
 
 #: Longest wait for something that a test expects, seconds.
@@ -54,15 +54,12 @@ Serve = Callable[..., Awaitable[Site]]
 
 @asynccontextmanager
 async def serving(config: Config, port: int) -> AsyncIterator[Site]:
-    """Serve the application under Hypercorn on a port of the loopback."""
+    """Serve the application on a port of the loopback, under the configured server."""
     app = create_app(config)
     services = cast(Services, app.other_asgi_app.extensions[EXTENSION])
     stop = asyncio.Event()
-    server = asyncio.create_task(
-        hypercorn_serve(
-            app, hypercorn_config("127.0.0.1", port), shutdown_trigger=cast(Any, stop.wait)
-        )
-    )
+    run = choose(config.server)
+    server = asyncio.create_task(run(app, listen("127.0.0.1", port), stop=stop, grace_s=GRACEFUL_S))
     site = Site(f"http://127.0.0.1:{port}", services)
     try:
         async with httpx.AsyncClient() as http:

@@ -64,7 +64,9 @@ async def test_every_figure_that_operators_need_is_there(
     assert found["waitroom_sockets", ()] == 1
     assert found["waitroom_errors_total", (("code", "bad_token"),)] == 1
     assert ("waitroom_jobs_failed", ()) in found and ("waitroom_jobs_queued", ()) in found
-    assert ("process_cpu_seconds_total", ()) in found
+    # By these the load test sees what a server costs that is not on its own machine.
+    assert found["process_cpu_seconds_total", ()] > 0
+    assert found["process_resident_memory_bytes", ()] > 1_000_000
 
 
 async def test_labels_come_from_owners_and_from_our_own_list_only(

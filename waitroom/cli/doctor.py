@@ -1,21 +1,22 @@
 """`waitroom doctor`: looks at what usually goes wrong, and says how to mend what it finds."""
 
 import re
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any
 
 import click
 
 from waitroom.cli.common import as_json, console, print_json, with_rooms
+from waitroom.cli.finding import Finding
+from waitroom.cli.nodes import NodeFacts, examine_nodes, sentinels_found
 from waitroom.cli.status import web_processes
 from waitroom.clock import now_ms
 from waitroom.config import Config, load_config
 from waitroom.embedded import redis_url
-from waitroom.errors import ConfigError, WaitroomError
+from waitroom.errors import ConfigError, StoreError, WaitroomError
 from waitroom.jobs import JobHealth, job_health
 from waitroom.keyring import with_secrets
 from waitroom.room import Directory, Store
-from waitroom.room.store import store_errors
 from waitroom.tokens import CLOCK_SKEW_MS
 
 #: Oldest servers that work: scripts need Redis 7's functions; Valkey starts at 7.2.
@@ -24,25 +25,6 @@ OLDEST = {"Redis": (7, 0), "Valkey": (7, 2)}
 CLOCK_WARNING_MS = 1_000
 #: A sweep older than this is overdue, milliseconds.
 SWEEP_OVERDUE_MS = 60_000
-
-Level = Literal["ok", "warning", "error"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at.
-
-    Attributes:
-        check: What was looked at.
-        level: ``error`` is broken, ``warning`` will hurt one day.
-        says: What was found.
-        mend: What to do about it; empty when all is well.
-    """
-
-    check: str
-    level: Level
-    says: str
-    mend: str = ""
 
 
 @click.command()
@@ -73,31 +55,28 @@ def examine(config: Config) -> list[Finding]:
 
 
 async def _examine_redis(config: Config, store: Store, _directory: Directory) -> list[Finding]:
-    with store_errors():
-        info: dict[str, Any] = await store.redis.info()
-        seconds, micros = await store.redis.time()
-        at_ms = now_ms()
-        policy = await _setting(store, "maxmemory-policy")
-    return [
-        version_found(info),
-        clock_found(seconds * 1000 + micros // 1000 - at_ms),
-        persistence_found(info, await _setting(store, "save")),
-        policy_found(policy),
-        processes_found(await web_processes(store)),
-        *jobs_found(await job_health(config)),
-    ]
-
-
-async def _setting(store: Store, name: str) -> str | None:
-    """Return a setting of the server; None where it may not be asked, as on hosted Redis."""
+    findings = await examine_nodes(store, _judge)
+    findings += await sentinels_found(store)
     try:
-        with store_errors():
-            answer: dict[Any, Any] = await store.redis.config_get(name)
-    except WaitroomError:
-        return None
-    for value in answer.values():
-        return value.decode() if isinstance(value, bytes) else str(value)
-    return None
+        findings.append(processes_found(await web_processes(store)))
+    except StoreError as e:
+        findings.append(Finding("web", "error", f"Not known: {e.detail}", "See the above."))
+    try:
+        return findings + jobs_found(await job_health(config))
+    except StoreError as e:
+        return [*findings, Finding("jobs", "error", e.detail, "Start the Redis of the jobs.")]
+
+
+def _judge(facts: NodeFacts) -> list[Finding]:
+    found = [
+        version_found(facts.info),
+        clock_found(facts.ahead_ms),
+        persistence_found(facts.info, facts.save),
+        policy_found(facts.policy),
+    ]
+    if int(facts.info.get("cluster_enabled", 0)):
+        found.append(coverage_found(facts.full_coverage))
+    return found
 
 
 def secrets_found(config: Config) -> Finding:
@@ -169,6 +148,15 @@ def policy_found(policy: str | None) -> Finding:
         f"maxmemory-policy is {policy}: a full Redis would drop whole lines.",
         "Set `maxmemory-policy noeviction` on the server.",
     )
+
+
+def coverage_found(full_coverage: str | None) -> Finding:
+    """Judge whether one lost master of a Cluster stops the rooms of all."""
+    if full_coverage == "no":
+        return Finding("cluster", "ok", "one lost master stops its own rooms only")
+    says = "One lost master stops the rooms of all."
+    mend = "Set `cluster-require-full-coverage no` on every server."
+    return Finding("cluster", "warning", says, mend)
 
 
 def processes_found(web: list[str]) -> Finding:

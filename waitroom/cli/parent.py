@@ -4,25 +4,28 @@ import os
 import signal
 import threading
 import time
+from functools import partial
 
 LOOK_EVERY_S = 0.5
-#: A child that does not end by itself has this long, seconds.
+#: A child that does not end by itself has this long, beside the time for its sockets, seconds.
 GRACE_S = 8.0
 
 
-def follow_parent(parent: int) -> None:
+def follow_parent(parent: int, drain_s: float = 0.0) -> None:
     """End this process soon after its parent has ended.
 
     Args:
         parent: The parent's process id.
+        drain_s: How long this process spreads the end of its sockets, seconds.
     """
-    threading.Thread(target=_follow, args=(parent,), name="follow-parent", daemon=True).start()
+    follow = partial(_follow, parent, drain_s + GRACE_S)
+    threading.Thread(target=follow, name="follow-parent", daemon=True).start()
 
 
-def _follow(parent: int) -> None:
+def _follow(parent: int, grace_s: float) -> None:
     me = os.getpid()
     while os.getppid() == parent:
         time.sleep(LOOK_EVERY_S)
     os.kill(me, signal.SIGTERM)
-    time.sleep(GRACE_S)
+    time.sleep(grace_s)
     os.kill(me, signal.SIGKILL)

@@ -65,7 +65,7 @@ def _started(parent: int | None, *, secrets: bool = True, **overrides: Any) -> C
     if secrets:
         config = with_secrets(config, create=False)
     if parent is not None:
-        follow_parent(parent)
+        follow_parent(parent, config.drain_s)
     return config.model_copy(update={"redis_url": redis_url(config)})
 
 

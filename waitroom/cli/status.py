@@ -8,8 +8,9 @@ import click
 from waitroom.cli.common import as_json, console, print_json, print_table, with_rooms
 from waitroom.clock import now_ms
 from waitroom.config import Config
+from waitroom.errors import RoomNotFoundError, StoreError
 from waitroom.jobs import JobHealth, job_health
-from waitroom.room import Directory, Room, Store, VisitorRow
+from waitroom.room import Directory, Store, VisitorRow
 from waitroom.room.keys import PROCESSES
 from waitroom.room.store import store_errors
 
@@ -24,9 +25,13 @@ def status(json_: bool) -> None:
 
     async def work(
         config: Config, store: Store, directory: Directory
-    ) -> tuple[list[dict[str, Any]], list[str], JobHealth]:
-        rows = [await _figures(room) for room in await directory.rooms()]
-        return rows, await web_processes(store), await job_health(config)
+    ) -> tuple[list[dict[str, Any]], list[str] | None, JobHealth]:
+        rows = [await _figures(directory, name) for name in await directory.names()]
+        try:
+            web = await web_processes(store)
+        except StoreError:
+            web = None
+        return [row for row in rows if row], web, await job_health(config)
 
     rows, web, jobs = with_rooms(work)
     if json_:
@@ -79,8 +84,16 @@ async def web_processes(store: Store) -> list[str]:
     return sorted(name.decode() for name in names)
 
 
-async def _figures(room: Room) -> dict[str, Any]:
-    board, figures = await room.board(), await room.figures()
+async def _figures(directory: Directory, name: str) -> dict[str, Any] | None:
+    """Return a room in numbers; None when it was deleted since its name was read."""
+    try:
+        room = await directory.get(name)
+        board, figures = await room.board(), await room.figures()
+    except RoomNotFoundError:
+        return None
+    except StoreError:
+        # On a Cluster its node may be away, and the other rooms go on.
+        return {"room": name, "state": "unreachable"}
     return {
         "room": room.name,
         "title": room.settings.title,
@@ -103,22 +116,23 @@ def _print_rooms(rows: list[dict[str, Any]]) -> None:
             (
                 row["room"],
                 row["state"],
-                row["waiting"],
-                row["parked"],
-                f"{row['active']} of {row['total_active_users']}",
-                row["admitted_per_minute"],
+                row.get("waiting"),
+                row.get("parked"),
+                f"{row['active']} of {row['total_active_users']}" if "active" in row else None,
+                row.get("admitted_per_minute"),
             )
             for row in rows
         ],
     )
 
 
-def _print_processes(web: list[str], jobs: JobHealth) -> None:
+def _print_processes(web: list[str] | None, jobs: JobHealth) -> None:
+    alive = "not known" if web is None else f"{len(web)}  {' '.join(web)}"
     swept = "never"
     if jobs.last_sweep_ms is not None:
         swept = f"{max(0, now_ms() - jobs.last_sweep_ms) / 1000:.0f} s ago"
     console().print(
-        f"\nWeb processes  {len(web)}  {' '.join(web)}\n"
+        f"\nWeb processes  {alive}\n"
         f"Workers        {jobs.workers}\n"
         f"Clocks         {jobs.clocks}\n"
         f"Last sweep     {swept}\n"

@@ -17,8 +17,6 @@ from honcho.printer import Message, Printer
 
 from waitroom.clock import monotonic_s
 
-#: How long children have to end after SIGTERM, seconds.
-GRACE_S = 5.0
 #: First and longest pause before a child is started anew, seconds.
 PAUSE_S, PAUSE_MAX_S = 0.5, 10.0
 #: A child that lived longer starts with the first pause again, seconds.
@@ -47,10 +45,12 @@ class Supervisor:
 
     Args:
         environment: The environment of all children.
+        grace_s: How long children have to end after SIGTERM, seconds.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], *, grace_s: float) -> None:
         self._environment = dict(environment)
+        self._grace_s = grace_s
         self._children: list[Child] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._stopping = asyncio.Event()
@@ -85,7 +85,7 @@ class Supervisor:
                 keeper.cancel()
         if not self._keepers:
             return
-        _, late = await asyncio.wait(self._keepers, timeout=GRACE_S)
+        _, late = await asyncio.wait(self._keepers, timeout=self._grace_s)
         if late:
             for child in self._children:
                 _signal(child, signal.SIGKILL)

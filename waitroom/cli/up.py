@@ -29,6 +29,8 @@ DEMO_ROOM = "shop"
 DEMO_SEATS = 2
 DEMO_SESSION_S = 120
 LOOK_EVERY_S = 1.0
+#: What children have to end, beside the time in which sockets are to end, seconds.
+CHILD_GRACE_S = 7.0
 #: Longest wait for the shop before the web process is started all the same, seconds.
 DEMO_PATIENCE_S = 5.0
 
@@ -63,20 +65,19 @@ async def run_up(config: Config) -> None:
 
 async def _run(config: Config, valkey: Valkey | None, stop: asyncio.Event) -> None:
     await make_demo_room(config)
-    supervisor = Supervisor(os.environ | child_environment(config))
+    grace_s = config.drain_s + CHILD_GRACE_S
+    supervisor = Supervisor(os.environ | child_environment(config), grace_s=grace_s)
     helpers = [asyncio.create_task(_announce(config))]
     if valkey is not None:
         helpers.append(asyncio.create_task(_keep_alive(valkey, supervisor)))
     try:
-        for name in ("demo", "worker", "clock", "web"):
-            if name == "web":
-                # Last, so that a web process that is ready means that the shop is there too.
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(
-                        _listening(_near(config), config.demo_port), DEMO_PATIENCE_S
-                    )
-            command = [sys.executable, "-m", "waitroom", name, "--parent", str(os.getpid())]
-            supervisor.start(name, command)
+        for name in ("demo", "worker", "clock"):
+            supervisor.start(name, _command(name))
+        # Last, so that a web process that is ready means that the shop is there too.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(_listening(_near(config), config.demo_port), DEMO_PATIENCE_S)
+        for name in web_names(config.web_processes):
+            supervisor.start(name, _command("web"))
         await stop.wait()
         supervisor.say("stopping")
     finally:
@@ -84,6 +85,15 @@ async def _run(config: Config, valkey: Valkey | None, stop: asyncio.Event) -> No
             helper.cancel()
         await asyncio.gather(*helpers, return_exceptions=True)
         await supervisor.stop()
+
+
+def web_names(count: int) -> list[str]:
+    """Return what so many web processes are called in what `waitroom up` prints."""
+    return ["web"] if count == 1 else [f"web.{number}" for number in range(1, count + 1)]
+
+
+def _command(name: str) -> list[str]:
+    return [sys.executable, "-m", "waitroom", name, "--parent", str(os.getpid())]
 
 
 async def make_demo_room(config: Config) -> None:

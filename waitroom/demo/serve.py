@@ -8,7 +8,7 @@ from hypercorn.asyncio import serve as hypercorn_serve
 
 from waitroom.config import Config
 from waitroom.demo.app import create_demo
-from waitroom.web.serve import hypercorn_config
+from waitroom.web.servers.under_hypercorn import hypercorn_config
 
 #: How long open requests may take after the order to stop, seconds.
 GRACEFUL_S = 2.0
@@ -30,7 +30,7 @@ async def serve(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = hypercorn_config(config.host, config.demo_port)
+    server = hypercorn_config(f"{config.host}:{config.demo_port}")
     server.graceful_timeout = GRACEFUL_S
     app = create_demo(config)
     log.info("demo_starting", host=config.host, port=config.demo_port)

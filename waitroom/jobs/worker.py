@@ -23,6 +23,7 @@ from rq.utils import now
 from waitroom.clock import jitter
 from waitroom.config import Config
 from waitroom.embedded import rq_redis_url
+from waitroom.jobs.lease import Lease
 from waitroom.jobs.names import QUEUE, connect
 
 #: How long the worker waits for a job before it looks around, and how soon a lost connection is
@@ -72,19 +73,21 @@ class _Worker(Worker):
 class _Clock(CronScheduler):
     """RQ's clock, which says when it was asked to stop and lets no backlog grow."""
 
-    def __init__(self, connection: Redis, stop: _Stop) -> None:
+    def __init__(self, connection: Redis, stop: _Stop, lease: Lease) -> None:
         super().__init__(connection)
         self._stop = stop
+        self._lease = lease
         self._queue = Queue(QUEUE, connection=connection)
 
     def enqueue_jobs(self) -> list[CronJob]:
-        """Enqueue what is due, unless nobody takes the jobs out."""
-        if self._queue.count < BACKLOG_MAX:
+        """Enqueue what is due, unless another clock does or nobody takes the jobs out."""
+        leads = self._lease.held()
+        if leads and self._queue.count < BACKLOG_MAX:
             return super().enqueue_jobs()
         due = [job for job in self.get_jobs() if job.should_run()]
         for job in due:
             job.set_enqueue_time(now())
-        if due:
+        if leads and due:
             log.warning("jobs_pile_up", queued=BACKLOG_MAX, hint="is a worker running?")
         return []
 
@@ -114,7 +117,7 @@ def run_worker(config: Config) -> None:
 
 
 def run_clock(config: Config) -> None:
-    """Enqueue jobs as scheduled until SIGTERM or SIGINT. Several clocks do no harm.
+    """Enqueue jobs as scheduled until SIGTERM or SIGINT; of several clocks one does.
 
     Args:
         config: Where RQ's Redis is.
@@ -123,13 +126,15 @@ def run_clock(config: Config) -> None:
         ConfigError: If there is no Redis to talk to.
     """
     connection = connect(rq_redis_url(config))
+    lease = Lease(connection)
 
     def run(stop: _Stop) -> None:
-        clock = _Clock(connection, stop)
+        clock = _Clock(connection, stop, lease)
         clock.load_config_from_file("waitroom.jobs.schedule")
         clock.start()  # type: ignore[no-untyped-call]
 
     _keep_running("clock", run)
+    lease.give_up()
 
 
 def _keep_running(name: str, run: Callable[[_Stop], None]) -> None:

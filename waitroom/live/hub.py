@@ -5,20 +5,21 @@ misses it is found by the next board, heartbeat or poll, because ``enter`` alway
 truth. ``ticker.py`` moves the rooms; every position is read off the board.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from waitroom import clock
 from waitroom.errors import RoomNotFoundError, StoreError, WaitroomError
 from waitroom.live.answer import answer
-from waitroom.live.line import LocalLine, Watcher
+from waitroom.live.line import Link, LocalLine, Watcher
+from waitroom.live.updates import Updates, event_packet
 from waitroom.room import Board, Directory, Room, Standing
 
 #: A board that the ticker did not replace for this long is read again when asked for, ms.
 BOARD_OLD_MS = 2_000
-
-#: Sends an event with its payload to one socket.
-Emit = Callable[[str, Any, str], Awaitable[None]]
+#: Everybody else of this process has a turn after so many packets.
+BATCH = 100
 
 
 class Hub:
@@ -26,12 +27,10 @@ class Hub:
 
     Args:
         directory: All rooms.
-        emit: Sends to one socket.
     """
 
-    def __init__(self, directory: Directory, emit: Emit) -> None:
+    def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._emit = emit
         self.lines: dict[str, LocalLine] = {}
         #: Whether somebody met a room that Redis does not hold; the next tick looks.
         self.look_again = False
@@ -72,26 +71,27 @@ class Hub:
         """Describe a standing in the shape that visitors get."""
         return answer(await self.board(room), room.settings, standing)
 
-    def watch(self, room: Room, standing: Standing, sid: str) -> None:
+    def watch(self, room: Room, standing: Standing, link: Link) -> None:
         """Tell a socket about this visitor from now on."""
         line = self.line(room)
         watcher = line.watchers.get(standing.visitor)
         if watcher is None:
             watcher = Watcher(standing.visitor, standing.place)
             line.watchers[standing.visitor] = watcher
-        watcher.sids.add(sid)
+        if link not in watcher.links:
+            watcher.links += (link,)
         self.note(line, watcher, standing)
         watcher.told_position = watcher.position
         watcher.told_ms = watcher.heard_ms = clock.now_ms()
 
-    def unwatch(self, room_name: str, visitor: str, sid: str) -> None:
+    def unwatch(self, room_name: str, visitor: str, link: Link) -> None:
         """Forget a socket. The visitor keeps the place: a socket is not a visitor."""
         line = self.lines.get(room_name)
         watcher = line.watchers.get(visitor) if line else None
         if line is None or watcher is None:
             return
-        watcher.sids.discard(sid)
-        if not watcher.sids:
+        watcher.links = tuple(other for other in watcher.links if other is not link)
+        if not watcher.links:
             del line.watchers[visitor]
 
     def heard(self, room_name: str, visitor: str) -> None:
@@ -107,29 +107,40 @@ class Hub:
         line = self.lines.get(room_name)
         if line is None:
             return
-        for visitor in visitors:
-            watcher = line.watchers.pop(visitor, None)
-            if watcher is not None:
-                await self.send(watcher, "admitted", {"go_by_s": line.room.settings.claim_ttl_s})
+        text = event_packet("admitted", {"go_by_s": line.room.settings.claim_ttl_s})
+        here = [line.watchers.pop(name) for name in visitors if name in line.watchers]
+        await self._send_all(here, text)
 
-    async def tell(self, line: LocalLine, watcher: Watcher) -> None:
-        """Send a visitor the answer as it is now."""
-        if line.board is None:
+    def tell(self, line: LocalLine, watcher: Watcher) -> None:
+        """Send a visitor the answer as it is now.
+
+        Pages that have not read the last one are left out: what they were not told, they hear
+        when they read again.
+        """
+        free = [link for link in watcher.links if not link.busy]
+        updates = _updates(line)
+        if updates is None or not free:
             return
         watcher.told_position, watcher.told_ms = watcher.position, clock.now_ms()
-        payload = answer(line.board, line.room.settings, watcher.standing())
-        await self.send(watcher, "queue_update", payload)
+        text = updates.packet(watcher.position)
+        for link in free:
+            link.push(text)
 
     async def tell_all(self, line: LocalLine) -> None:
         """Send everybody here the answer as it is now."""
-        for watcher in list(line.watchers.values()):
-            await self.tell(line, watcher)
+        for number, watcher in enumerate(list(line.watchers.values()), 1):
+            if line.watchers.get(watcher.visitor) is watcher:
+                self.tell(line, watcher)
+            if number % BATCH == 0:
+                await asyncio.sleep(0)
 
     async def tell_error(self, line: LocalLine, error: WaitroomError) -> None:
         """Tell everybody here of a fault."""
-        payload = {"code": error.code, "detail": error.detail}
-        for watcher in list(line.watchers.values()):
-            await self.send(watcher, "error", payload)
+        await self.send_all(line, "error", {"code": error.code, "detail": error.detail})
+
+    async def send_all(self, line: LocalLine, event: str, payload: Any) -> None:
+        """Send an event to everybody here."""
+        await self._send_all(list(line.watchers.values()), event_packet(event, payload))
 
     def line(self, room: Room) -> LocalLine:
         """Return a room as this process sees it."""
@@ -144,7 +155,24 @@ class Hub:
         watcher.position = standing.position
         watcher.entered_ms = line.board.at_ms if line.board else 0
 
-    async def send(self, watcher: Watcher, event: str, payload: Any) -> None:
+    def send(self, watcher: Watcher, event: str, payload: Any) -> None:
         """Send an event to all sockets of a visitor."""
-        for sid in list(watcher.sids):
-            await self._emit(event, payload, sid)
+        text = event_packet(event, payload)
+        for link in watcher.links:
+            link.push(text)
+
+    async def _send_all(self, watchers: list[Watcher], text: str) -> None:
+        for number, watcher in enumerate(watchers, 1):
+            for link in watcher.links:
+                link.push(text)
+            if number % BATCH == 0:
+                await asyncio.sleep(0)
+
+
+def _updates(line: LocalLine) -> Updates | None:
+    board, settings = line.board, line.room.settings
+    found = line.updates
+    if board is None or (found and found.board is board and found.settings is settings):
+        return found
+    line.updates = Updates(board, settings)
+    return line.updates

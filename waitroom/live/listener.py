@@ -19,6 +19,8 @@ PATTERN = Keys("*").admitted
 _CHANNEL = re.compile(r"waitroom:\{(.+)\}:admitted")
 #: Longest silence before the connection is looked at again, seconds.
 LISTEN_S = 1.0
+#: So many silences in a row and the connection is made anew; on a Cluster, with another node.
+SILENT_MAX = 3
 
 log = structlog.get_logger()
 
@@ -42,10 +44,17 @@ async def _listen_once(store: Store, hub: Hub) -> None:
     with store_errors():
         async with store.redis.pubsub(ignore_subscribe_messages=True) as channels:
             await channels.psubscribe(PATTERN)
+            silent = 0
             while True:
                 message = await channels.get_message(timeout=LISTEN_S)
                 if message is None:
+                    silent += 1
+                    if silent > SILENT_MAX:
+                        raise StoreError("Redis does not answer the listener.")
+                    # A server that hangs keeps the connection: it has to say that it is there.
+                    await channels.ping()
                     continue
-                found = _CHANNEL.fullmatch(message["channel"].decode())
+                silent = 0
+                found = _CHANNEL.fullmatch((message["channel"] or b"").decode())
                 if found:
                     await hub.told_admitted(found[1], message["data"].decode().split())

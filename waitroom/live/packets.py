@@ -5,20 +5,18 @@ after a broken frame, collects as many binary parts as a packet announces, and l
 the handlers of ``connect`` and ``disconnect`` like any other.
 """
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any
 
+import orjson
 import socketio
 import socketio.packet
 import structlog
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
+from waitroom.live.engine import PageEngine, PageManager
+from waitroom.live.frames import Frames, Receive
 
-#: Types of Engine.IO packets, the first character of a frame: open to noop.
-_FRAME_TYPES = frozenset("0123456")
 _PACKET_TYPES = frozenset(
     (
         socketio.packet.CONNECT,
@@ -27,18 +25,29 @@ _PACKET_TYPES = frozenset(
         socketio.packet.ACK,
     )
 )
-END: dict[str, Any] = {"type": "websocket.disconnect", "code": 1003}
-#: Longest wait for a page to go once it was told to, seconds.
-DRAIN_S = 30.0
+#: How the names of our cookies begin.
+COOKIE_PREFIX = "waitroom_"
 _RESERVED = frozenset(("connect", "disconnect"))
 
 log = structlog.get_logger()
+
+
+class _Json:
+    """JSON as the library asks for it, strict and quick."""
+
+    loads = staticmethod(orjson.loads)
+
+    @staticmethod
+    def dumps(value: Any, **_: Any) -> str:
+        """Return the shortest text, whatever the library asks for."""
+        return orjson.dumps(value).decode()
 
 
 class PagePacket(socketio.packet.Packet):  # type: ignore[misc]
     """A packet of a splash page: text, in the one namespace there is."""
 
     uses_binary_events = False
+    json = _Json
 
     def decode(self, encoded_packet: str) -> int:
         """Read a packet.
@@ -54,45 +63,6 @@ class PagePacket(socketio.packet.Packet):  # type: ignore[misc]
         return 0
 
 
-class Frames:
-    """The frames of one connection, up to the first one that is no packet.
-
-    Args:
-        receive: The connection's own ``receive``.
-        bad_packet: Called when a frame is no packet.
-        max_length: Longest frame, characters.
-    """
-
-    def __init__(self, receive: Receive, bad_packet: Callable[[], None], max_length: int) -> None:
-        self._receive = receive
-        self._bad_packet = bad_packet
-        self._max_length = max_length
-        #: Whether the server is done with the connection; a page may ignore a polite goodbye.
-        self.ended = False
-
-    async def __call__(self) -> dict[str, Any]:
-        """Return the next frame, or the end."""
-        if self.ended:
-            return END
-        message = await self._receive()
-        if message["type"] != "websocket.receive":
-            return message
-        text = message.get("text") or ""
-        if text[:1] in _FRAME_TYPES and len(text) <= self._max_length:
-            return message
-        self._bad_packet()
-        self.ended = True
-        return END
-
-    async def drain(self) -> None:
-        """After an end of ours, read on to the page's own.
-
-        Hypercorn waits for ever to hand over frames that nobody takes, and never closes then.
-        """
-        while self.ended and (await self._receive())["type"] == "websocket.receive":
-            pass
-
-
 class PageServer(socketio.AsyncServer):  # type: ignore[misc]
     """A Socket.IO server for splash pages.
 
@@ -103,8 +73,12 @@ class PageServer(socketio.AsyncServer):  # type: ignore[misc]
 
     def __init__(self, bad_packet: Callable[[], None], **options: Any) -> None:
         super().__init__(
+            client_manager=PageManager(),
             serializer=PagePacket,
             async_mode="asgi",
+            transports=["websocket"],
+            # One after another, in the order of the packets.
+            async_handlers=False,
             # Named here, or the library adds handlers of its own: lines past all formatting and
             # masking.
             logger=logging.getLogger("socketio.server"),
@@ -112,26 +86,31 @@ class PageServer(socketio.AsyncServer):  # type: ignore[misc]
             **options,
         )
         self._bad_packet = bad_packet
+        #: Whether new connections are refused.
+        self.closed = False
+
+    def _engineio_server_class(self) -> type[PageEngine]:
+        return PageEngine
 
     async def handle_request(self, scope: Any, receive: Receive, send: Any) -> Any:
         """Serve one connection; a frame that is no packet ends it."""
+        if self.closed and scope["type"] == "websocket":
+            await receive()
+            return await send({"type": "websocket.close"})
         frames = Frames(receive, self._bad_packet, self.eio.max_http_buffer_size)
-        answer = await super().handle_request(scope, frames, send)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(frames.drain(), DRAIN_S)
-        return answer
+        return await super().handle_request(scope, frames, send)
 
     async def end(self, sid: str) -> None:
-        """Tell a page that it is not to come back by itself, and close its connection.
-
-        Only while a packet of that connection is being handled.
-        """
-        self._end(self.manager.eio_sid_from_sid(sid, "/"))
+        """Tell a page that it is not to come back by itself, and close its connection."""
+        page = self.eio.sockets.get(self.manager.eio_sid_from_sid(sid, "/"))
         await self.disconnect(sid)
+        if page is not None:
+            page.end()
 
-    def _end(self, eio_sid: str | None) -> None:
-        if eio_sid in self.environ:
-            self.environ[eio_sid]["asgi.receive"].ended = True
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        # All that is kept of a handshake; a page may connect to its namespace more than once.
+        kept = {"page": self.eio.sockets[eio_sid], "cookie": own_cookies(environ["asgi.scope"])}
+        await super()._handle_eio_connect(eio_sid, kept)
 
     async def _handle_eio_message(self, eio_sid: str, data: str) -> None:
         try:
@@ -139,7 +118,19 @@ class PageServer(socketio.AsyncServer):  # type: ignore[misc]
         except Exception as e:
             log.debug("bad_packet", kind=type(e).__name__)
             self._bad_packet()
-            self._end(eio_sid)
+            if eio_sid in self.eio.sockets:
+                self.eio.sockets[eio_sid].end()
+
+
+def own_cookies(scope: Any) -> str:
+    """Return the Cookie header of a handshake, untrusted, without other people's cookies."""
+    # Not the library's: it leaves out what is not UTF-8 and joins several headers with commas.
+    header = b"; ".join(value for name, value in scope["headers"] if name == b"cookie")
+    return "; ".join(
+        cookie
+        for cookie in header.decode("latin-1").split("; ")
+        if cookie.lstrip().startswith(COOKIE_PREFIX)
+    )
 
 
 def _is_call(data: Any) -> bool:

@@ -15,10 +15,12 @@ from waitroom import clock
 from waitroom.errors import RequestError, StoreError, WaitroomError
 from waitroom.identity import cookies, read_held_pass, read_ticket, ticket_cookie_name
 from waitroom.live.budget import Budget
+from waitroom.live.connection import PageSocket
 from waitroom.live.gauges import Gauges
 from waitroom.live.holders import Holders
 from waitroom.live.hub import Hub
 from waitroom.live.packets import PageServer
+from waitroom.live.updates import event_packet
 from waitroom.room import Room, Standing
 from waitroom.room.settings import ROOM_NAME
 from waitroom.tokens import MAX_TOKEN_LENGTH, Tokens
@@ -37,12 +39,14 @@ class Socket:
     """One connection of a page.
 
     Attributes:
+        page: What packets go out by.
         cookie: The Cookie header of its handshake, untrusted.
         budget: Messages it may still send.
         room: The room it registered for, or None.
         visitor: Who it is, once registered.
     """
 
+    page: PageSocket
     cookie: str
     budget: Budget
     room: Room | None = None
@@ -63,8 +67,6 @@ class Sockets:
         self._open: dict[str, Socket] = {}
         self.server = PageServer(
             lambda: gauges.error("bad_packet"),
-            transports=["websocket"],
-            async_handlers=False,
             max_http_buffer_size=MAX_PACKET_BYTES,
             ping_interval=PING_INTERVAL_S,
             ping_timeout=PING_TIMEOUT_S,
@@ -84,14 +86,18 @@ class Sockets:
         """Return how many sockets are open."""
         return len(self._open)
 
-    async def emit(self, event: str, payload: Any, sid: str) -> None:
-        """Send an event to one socket; a hint, never the delivery."""
-        await self.server.emit(event, payload, to=sid)
+    def pages(self) -> list[PageSocket]:
+        """Return all connections, those too that have not said anything yet."""
+        return list(self.server.eio.sockets.values())
+
+    def close_door(self) -> None:
+        """Take no new connections."""
+        self.server.closed = True
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         # One budget a connection, however often the page connects to its namespace.
-        budget = environ.setdefault("waitroom.budget", Budget(clock.monotonic_s()))
-        self._open[sid] = Socket(_cookie_header(environ), budget)
+        budget = environ.setdefault("budget", Budget(clock.monotonic_s()))
+        self._open[sid] = Socket(environ["page"], environ["cookie"], budget)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         found = self._open.pop(sid, None)
@@ -102,7 +108,7 @@ class Sockets:
         """End what the socket was registered for. The visitor keeps the place."""
         if found.room is None or self._hub is None or self._holders is None:
             return
-        self._hub.unwatch(found.room.name, found.visitor, sid)
+        self._hub.unwatch(found.room.name, found.visitor, found.page)
         # Without Redis it lapses by itself.
         with suppress(StoreError):
             await self._holders.release(found.room, found.visitor, sid)
@@ -118,7 +124,7 @@ class Sockets:
             await self._holders.hold(room, standing.visitor, sid)
             answer = await self._hub.answer(room, standing)
         except WaitroomError as e:
-            return await self._fail(sid, e)
+            return self._fail(sid, e)
         if found.room is not None and (found.room.name, found.visitor) != (name, standing.visitor):
             await self._let_go(found, sid)
         found.room, found.visitor = room, standing.visitor
@@ -128,11 +134,10 @@ class Sockets:
             return {"ok": True}
         admitted = answer["status"] == "admitted"
         if not admitted:
-            # Before the first await from here: a socket that ends meanwhile is unwatched again.
-            self._hub.watch(room, standing, sid)
-        await self.emit("queue_update", answer, sid)
+            self._hub.watch(room, standing, found.page)
+        found.page.push(event_packet("queue_update", answer))
         if admitted:
-            await self.emit("admitted", {"go_by_s": room.settings.claim_ttl_s}, sid)
+            found.page.push(event_packet("admitted", {"go_by_s": room.settings.claim_ttl_s}))
         return {"ok": True}
 
     async def _heartbeat(self, sid: str, *_: Any) -> dict[str, Any]:
@@ -140,12 +145,12 @@ class Sockets:
         if found is None or self._hub is None or self._holders is None:
             return _failure(RequestError("Too many messages.", code="too_many_messages"))
         if found.room is None:
-            return await self._fail(sid, RequestError("Register before the first heartbeat."))
+            return self._fail(sid, RequestError("Register before the first heartbeat."))
         self._hub.heard(found.room.name, found.visitor)
         try:
             await self._holders.renew(found.room, found.visitor, sid)
         except WaitroomError as e:
-            return await self._fail(sid, e)
+            return self._fail(sid, e)
         return {"ok": True}
 
     def _guarded(self, handler: Handler) -> Handler:
@@ -156,7 +161,7 @@ class Sockets:
                 return await handler(sid, *payload)
             except Exception as e:
                 log.error("defect", exc_info=e)
-                return await self._fail(sid, WaitroomError("Something went wrong here."))
+                return self._fail(sid, WaitroomError("Something went wrong here."))
 
         return handle
 
@@ -188,22 +193,18 @@ class Sockets:
             return None
         if found.budget.spend(clock.monotonic_s()):
             return found
-        await self._fail(sid, RequestError("Too many messages.", code="too_many_messages"))
+        self._fail(sid, RequestError("Too many messages.", code="too_many_messages"))
         await self.server.end(sid)
         return None
 
-    async def _fail(self, sid: str, error: WaitroomError) -> dict[str, Any]:
+    def _fail(self, sid: str, error: WaitroomError) -> dict[str, Any]:
         error = self._hub.named(error) if self._hub else error
         self._gauges.error(error.code)
         failure = _failure(error)
-        await self.emit("error", {"code": failure["error"], "detail": failure["detail"]}, sid)
+        if found := self._open.get(sid):
+            payload = {"code": failure["error"], "detail": failure["detail"]}
+            found.page.push(event_packet("error", payload))
         return failure
-
-
-def _cookie_header(environ: dict[str, Any]) -> str:
-    # Not HTTP_COOKIE: the library leaves out what is not UTF-8 and joins several with commas.
-    headers = environ["asgi.scope"]["headers"]
-    return b"; ".join(value for name, value in headers if name == b"cookie").decode("latin-1")
 
 
 def _failure(error: WaitroomError) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The board: a room's line in a few hundred points, from which every position is read.
 
 Made by ``scripts/board.lua`` at most once a second for everybody. Exact for the first hundred
-in line, at most 2 % off further back, whatever the line's length.
+in line, at most 2 % off further back, whatever the line's length. What stands behind the first
+ten thousand is looked up every ten seconds and fitted meanwhile: see ``scripts/shared/points.lua``.
 """
 
 from bisect import bisect_left

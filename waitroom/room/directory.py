@@ -5,24 +5,28 @@ settings back and starts their recovery. ``waitroom:life`` tells a loss from a d
 there for as long as the data are.
 """
 
+import asyncio
 import secrets
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
-from redis.exceptions import WatchError
 
-from waitroom.errors import RoomExistsError, RoomNotFoundError, StoreError
+from waitroom.errors import RoomChangedError, RoomExistsError, RoomNotFoundError, StoreError
 from waitroom.room.keys import LIFE, ROOMS, Keys
 from waitroom.room.room import Room
-from waitroom.room.scripts import Scripts
+from waitroom.room.scripts import AuditRow, Scripts
 from waitroom.room.settings import RoomSettings, room_name
 from waitroom.room.store import Store, store_errors
 
-#: Changes kept in a room's audit trail.
-AUDIT_LENGTH = 10_000
+#: How often a change is tried again because others changed the same settings meanwhile.
+UPDATE_ATTEMPTS = 5
 #: How often a refresh starts again because the data were lost meanwhile.
 REFRESH_ATTEMPTS = 3
+
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 class Directory:
@@ -71,21 +75,24 @@ class Directory:
             RoomNotFoundError: If there is none.
             StoreError: If Redis failed.
         """
-        with store_errors():
-            fields = await self._store.redis.hgetall(Keys(name).settings)
-            if not fields:
-                raise RoomNotFoundError(name)
-            settings = RoomSettings.from_hash(fields)
-            if missing := settings.to_hash().keys() - {field.decode() for field in fields}:
-                await self._fill_in(name, settings, missing)
+        settings, _ = await self._read(name)
         return self._remember(name, settings)
 
-    async def _fill_in(self, name: str, settings: RoomSettings, missing: set[str]) -> None:
-        """Write settings that an older version did not have; scripts read all of them."""
-        async with self._store.redis.pipeline(transaction=True) as pipe:
-            for field in sorted(missing):
-                pipe.hsetnx(Keys(name).settings, field, settings.to_hash()[field])
-            await pipe.execute()
+    async def _read(self, name: str) -> tuple[RoomSettings, dict[str, bytes]]:
+        """Return a room's settings, and the texts in which Redis holds them."""
+        redis, key = self._store.redis, Keys(name).settings
+        with store_errors():
+            found: dict[bytes, bytes] = await redis.hgetall(key)
+            if not found:
+                raise RoomNotFoundError(name)
+            settings = RoomSettings.from_hash(found)
+            texts = {field.decode(): text for field, text in found.items()}
+            # Settings that an older version did not have: scripts read all of them.
+            for field, text in settings.to_hash().items():
+                if field not in texts:
+                    await redis.hsetnx(key, field, text)
+                    texts[field] = text
+        return settings, texts
 
     async def create(
         self, name: str, changes: dict[str, Any], *, who: str, now_ms: int = 0
@@ -106,27 +113,13 @@ class Directory:
         settings = self._defaults.changed(changes)
         keys = Keys(room_name(name))
         await self._settle_life()
-        redis = self._store.redis
+        row = AuditRow(who, orjson.dumps({"created": [None, name]}))
+        made = await self._scripts.create(keys, settings.to_hash(), row, now_ms=now_ms)
         with store_errors():
-            if now_ms == 0:
-                seconds, micros = await redis.time()
-                now_ms = seconds * 1000 + micros // 1000
-            async with redis.pipeline(transaction=True) as pipe:
-                # Of two at once the first one makes it; the other one's watch then fails.
-                await pipe.watch(keys.settings)
-                if await pipe.exists(keys.settings):
-                    # The one who made it may have been cut off before naming it.
-                    await redis.sadd(ROOMS, name)
-                    raise RoomExistsError(name)
-                pipe.multi()
-                pipe.hset(keys.meta, "born_ms", now_ms)
-                pipe.hset(keys.settings, mapping=settings.to_hash())
-                self._audit(pipe, keys, who, {"created": [None, name]})
-                try:
-                    await pipe.execute()
-                except WatchError as e:
-                    raise RoomExistsError(name) from e
-            await redis.sadd(ROOMS, name)
+            # Named also when it is there: who made it may have been cut off before naming it.
+            await self._store.redis.sadd(ROOMS, name)
+        if not made:
+            raise RoomExistsError(name)
         return self._remember(name, settings)
 
     async def update(self, name: str, changes: dict[str, Any], *, who: str) -> Room:
@@ -142,35 +135,22 @@ class Directory:
         Raises:
             RoomNotFoundError: If there is none.
             SettingError: If a setting is unknown or out of range; nothing was changed.
+            RoomChangedError: If others changed the same settings again and again meanwhile.
             StoreError: If Redis failed. Asking again is safe.
         """
-        room = await self.get(name)
-        settings = room.settings.changed(changes)
-        before, after = room.settings.to_hash(), settings.to_hash()
-        changed = {field: after[field] for field in after if after[field] != before[field]}
-        if changed:
-            with store_errors():
-                async with self._store.redis.pipeline(transaction=True) as pipe:
-                    await pipe.watch(room.keys.settings)
-                    # Deleted meanwhile: half a room must not come back.
-                    if not await pipe.exists(room.keys.settings):
-                        raise RoomNotFoundError(name)
-                    pipe.multi()
-                    pipe.hset(room.keys.settings, mapping=changed)
-                    # The next reader makes the board anew.
-                    pipe.hdel(room.keys.meta, "board_ms")
-                    if "epoch" in changed:
-                        pipe.unlink(room.keys.active, room.keys.unclaimed)
-                    was = {
-                        field: [orjson.loads(before[field]), orjson.loads(value)]
-                        for field, value in changed.items()
-                    }
-                    self._audit(pipe, room.keys, who, was)
-                    try:
-                        await pipe.execute()
-                    except WatchError as e:
-                        raise StoreError("Somebody else changed the room; try again.") from e
-        return self._remember(name, settings)
+        for _ in range(UPDATE_ATTEMPTS):
+            settings, texts = await self._read(name)
+            changed = settings.changed(changes)
+            before, after = settings.to_hash(), changed.to_hash()
+            fields = [field for field in after if after[field] != before[field]]
+            was = {
+                field: [orjson.loads(before[field]), orjson.loads(after[field])] for field in fields
+            }
+            triples = [(field, texts[field], after[field]) for field in fields]
+            row = AuditRow(who, orjson.dumps(was))
+            if not fields or await self._scripts.update(Keys(name), triples, row):
+                return self._remember(name, changed)
+        raise RoomChangedError(name)
 
     async def delete(self, name: str, *, who: str) -> None:
         """Delete a room with its line, its seats, its history and its audit trail.
@@ -212,18 +192,25 @@ class Directory:
         raise StoreError("Redis loses its data again and again.")
 
     async def _read_all(self) -> list[Room]:
+        names = await self.names()
         rooms: list[Room] = []
-        for name in await self.names():
-            try:
-                rooms.append(await self.get(name))
-            except RoomNotFoundError:
-                # Named but gone: one node of a cluster lost its data, unless it was deleted
-                # while we read.
-                room = self.known.get(name)
-                if room is not None and name in await self.names():
-                    await self._restore(room)
-                    rooms.append(room)
+        for name, read in zip(names, await self._each(self._read_or_restore, names), strict=True):
+            # One whose node is away stays as it was last read.
+            old = [self.known[name]] if name in self.known else []
+            rooms += old if read is None else read
         return rooms
+
+    async def _read_or_restore(self, name: str) -> list[Room]:
+        """Return a room; none if it was deleted while we read."""
+        try:
+            return [await self.get(name)]
+        except RoomNotFoundError:
+            # Named but gone: one node of a cluster lost its data, or it is being deleted.
+            room = self.known.get(name)
+            if room is None or name not in await self.names():
+                return []
+            await self._restore(room)
+            return [room]
 
     async def _restore(self, room: Room) -> None:
         settings = room.settings
@@ -238,11 +225,26 @@ class Directory:
             await redis.set(LIFE, secrets.token_hex(8), nx=True)
             life = await redis.get(LIFE)
         if self._life is not None and life != self._life:
-            for room in list(self.known.values()):
-                await self._restore(room)
+            await self._each(self._restore, list(self.known.values()))
             self.lives += 1
         # Only now: what failed half-way is tried again.
         self._life = life
+
+    async def _each(
+        self, work: Callable[[_T], Awaitable[_R]], items: Sequence[_T]
+    ) -> list[_R | None]:
+        """Do some work for each room, at once; None where it failed on a node that is away.
+
+        Raises:
+            StoreError: If it failed for all of them, or there are no nodes but one.
+        """
+        found = await asyncio.gather(*map(work, items), return_exceptions=True)
+        failed = [each for each in found if isinstance(each, BaseException)]
+        for error in failed:
+            alone = self._store.kind != "cluster" or len(failed) == len(found)
+            if alone or not isinstance(error, StoreError):
+                raise error
+        return [None if isinstance(each, BaseException) else each for each in found]
 
     def _remember(self, name: str, settings: RoomSettings) -> Room:
         room = self.known.get(name)
@@ -250,7 +252,3 @@ class Directory:
             room = self.known[name] = Room(self._store, self._scripts, name, settings)
         room.settings = settings
         return room
-
-    def _audit(self, pipe: Any, keys: Keys, who: str, changes: dict[str, list[Any]]) -> None:
-        row = {"who": who, "changes": orjson.dumps(changes)}
-        pipe.xadd(keys.audit, row, maxlen=AUDIT_LENGTH, approximate=True)

@@ -35,7 +35,7 @@ class Keys:
 
     @property
     def meta(self) -> str:
-        """Hash: birth, recovery hold, last tick, rate bucket, flow samples, counters."""
+        """Hash: birth, recovery hold, last tick, rate bucket, counters; what boards go by."""
         return self._key("meta")
 
     @property

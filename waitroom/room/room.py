@@ -15,6 +15,7 @@ from waitroom.room.keys import Keys
 from waitroom.room.scripts import BATCH_MAX, BOARD_MAX_AGE_MS, Scripts, Standing, Swept
 from waitroom.room.settings import RoomSettings
 from waitroom.room.store import Store, store_errors
+from waitroom.room.together import Together
 
 #: Most batches of one ``admit``, so that a tick always ends.
 MAX_ROUNDS = 50
@@ -88,16 +89,23 @@ class Room:
         self.name = name
         self.keys = Keys(name)
         self.settings = settings
+        self._entering = Together(self.enter_many, BATCH_MAX)
+        self._renewing = Together(self.renew, BATCH_MAX)
+        self._reading = Together(self._board_texts, BATCH_MAX)
 
     async def enter(self, visitor: str, place: int = 0, *, now_ms: int = 0) -> Standing:
         """Give a visitor the seat or the place that is theirs; see ``Scripts.enter``.
+
+        Those who enter in the same moment go in one call, in the order in which they came.
 
         Args:
             visitor: Who asks.
             place: The place of the ticket shown, microseconds since the epoch; 0 = none.
             now_ms: Milliseconds since the epoch; 0 means the server's own clock.
         """
-        return (await self._scripts.enter(self.keys, [(visitor, place)], now_ms=now_ms))[0]
+        if now_ms == 0:
+            return await self._entering.ask((visitor, place))
+        return (await self.enter_many([(visitor, place)], now_ms=now_ms))[0]
 
     async def enter_many(
         self, visits: Sequence[tuple[str, int]], *, now_ms: int = 0
@@ -159,7 +167,7 @@ class Room:
         Returns:
             When the seat ends, milliseconds since the epoch; 0 = no seat.
         """
-        return (await self.renew([(visitor, 0)], now_ms=now_ms))[0]
+        return await self._renew(visitor, 0, now_ms)
 
     async def renew(self, seats: Sequence[tuple[str, int]], *, now_ms: int = 0) -> list[int]:
         """Extend seats, and bring back lost ones; see ``Scripts.renew``. Any number.
@@ -193,8 +201,13 @@ class Room:
         Returns:
             Where the visitor stands; None if there is no seat any more.
         """
-        [seat_ms] = await self.renew([(visitor, deadline_ms)], now_ms=now_ms)
+        seat_ms = await self._renew(visitor, deadline_ms, now_ms)
         return Standing("seated", visitor, 0, 0, seat_ms) if seat_ms else None
+
+    async def _renew(self, visitor: str, deadline_ms: int, now_ms: int) -> int:
+        if now_ms == 0:
+            return await self._renewing.ask((visitor, deadline_ms))
+        return (await self.renew([(visitor, deadline_ms)], now_ms=now_ms))[0]
 
     async def leave(self, visitor: str, *, now_ms: int = 0) -> str:
         """Give up a seat or a place.
@@ -224,7 +237,12 @@ class Room:
             now_ms: Milliseconds since the epoch; 0 means the server's own clock.
             max_age_ms: A younger board is handed out again; 0 makes a new one.
         """
+        if now_ms == 0 and max_age_ms == BOARD_MAX_AGE_MS:
+            return await self._reading.ask(None)
         return await self._scripts.board(self.keys, now_ms=now_ms, max_age_ms=max_age_ms)
+
+    async def _board_texts(self, asked: Sequence[None]) -> list[bytes]:
+        return [await self._scripts.board(self.keys)] * len(asked)
 
     async def board(self, *, now_ms: int = 0, max_age_ms: int = BOARD_MAX_AGE_MS) -> Board:
         """Return the board.
@@ -244,11 +262,9 @@ class Room:
         Raises:
             StoreError: If Redis failed.
         """
+        now_ms = now_ms or await self._store.time_ms(self.keys.meta)
         redis = self._store.redis
         with store_errors():
-            if now_ms == 0:
-                seconds, micros = await redis.time()
-                now_ms = seconds * 1000 + micros // 1000
             async with redis.pipeline(transaction=False) as pipe:
                 pipe.zcard(self.keys.waiting)
                 pipe.zcard(self.keys.parked)
@@ -298,11 +314,9 @@ class Room:
         Raises:
             StoreError: If Redis failed. Asking again is safe.
         """
+        now_ms = now_ms or await self._store.time_ms(self.keys.meta)
         redis = self._store.redis
         with store_errors():
-            if now_ms == 0:
-                seconds, _ = await redis.time()
-                now_ms = seconds * 1000
             minute_ms = now_ms - now_ms % 60_000
             newest = await redis.xrevrange(self.keys.history, count=1)
             if newest and int(newest[0][0].split(b"-")[0]) >= minute_ms:

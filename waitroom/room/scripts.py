@@ -1,10 +1,11 @@
 """The Lua scripts, one wrapper a verb. Each runs atomically on Redis's server.
 
-Scripts are read once at import, with ``common.lua`` before each, and sent by their digest;
-redis-py sends the text again after Redis lost it. Every script may be retried: asked again
-after an uncertain answer, it gives the same outcome.
+Each is sent with what its header says it ``NEEDS`` from ``scripts/shared/`` before it, by its
+digest; redis-py sends the text again after Redis lost it. Every script may be retried: asked
+again after an uncertain answer, it gives the same outcome.
 """
 
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any, Literal, NamedTuple, cast
@@ -19,6 +20,8 @@ from waitroom.room.store import Store, store_errors
 BATCH_MAX = 1_000
 #: A board younger than this is handed out again, milliseconds.
 BOARD_MAX_AGE_MS = 1_000
+#: Changes kept in a room's audit trail.
+AUDIT_LENGTH = 10_000
 
 StandingState = Literal["seated", "waiting", "suspended", "closed"]
 
@@ -58,6 +61,18 @@ class Swept(NamedTuple):
     ended: int
 
 
+class AuditRow(NamedTuple):
+    """What is noted of a change.
+
+    Attributes:
+        who: Who made it.
+        changes: Setting name -> value before and after, as JSON.
+    """
+
+    who: str
+    changes: bytes
+
+
 class Scripts:
     """The engine's verbs on one store.
 
@@ -77,6 +92,8 @@ class Scripts:
                 "sweep",
                 "board",
                 "restore",
+                "create",
+                "update",
             )
         }
 
@@ -301,11 +318,65 @@ class Scripts:
             args.extend(item)
         return bool(await self._run("restore", keys, [keys.settings, keys.meta], args))
 
+    async def create(
+        self, keys: Keys, settings: dict[str, bytes], row: AuditRow, *, now_ms: int = 0
+    ) -> bool:
+        """Make a room that is not there, and note who did.
+
+        Args:
+            keys: The room's keys.
+            settings: All settings as JSON.
+            row: What to note.
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Returns:
+            Whether it was made; False when a room of this name is there.
+
+        Raises:
+            StoreError: If Redis failed. It may have been made.
+
+        Source:
+            ``scripts/create.lua``
+        """
+        args: list[Any] = [now_ms, AUDIT_LENGTH, *row]
+        for item in settings.items():
+            args.extend(item)
+        return bool(await self._run("create", keys, [keys.settings, keys.meta, keys.audit], args))
+
+    async def update(
+        self, keys: Keys, changes: Sequence[tuple[str, bytes, bytes]], row: AuditRow
+    ) -> bool:
+        """Change settings that are still what the caller read, all or none, and note who did.
+
+        Args:
+            keys: The room's keys.
+            changes: Setting, its value as it was read, and its new one, both as JSON.
+            row: What to note.
+
+        Returns:
+            Whether they were changed; False when somebody else changed one of them meanwhile.
+
+        Raises:
+            RoomNotFoundError: If Redis does not hold the room.
+            StoreError: If Redis failed. They may have been changed; asking again is safe.
+
+        Source:
+            ``scripts/update.lua``
+        """
+        names = [keys.settings, keys.meta, keys.active, keys.unclaimed, keys.audit]
+        args: list[Any] = [AUDIT_LENGTH, *row]
+        for change in changes:
+            args.extend(change)
+        return bool(await self._run("update", keys, names, args))
+
 
 def source(verb: str) -> str:
-    """Return the text of a script as it is sent: ``common.lua`` and the verb's own file."""
+    """Return the text of a script as it is sent: what its header says it needs, then itself."""
     folder = files("waitroom.room") / "scripts"
-    return "\n".join((folder / f"{name}.lua").read_text() for name in ("common", verb))
+    text = (folder / f"{verb}.lua").read_text()
+    needs = re.search(r"^NEEDS +(.+)$", text, re.MULTILINE)
+    names = needs[1].split(", ") if needs else []
+    return "\n".join([*((folder / "shared" / f"{name}.lua").read_text() for name in names), text])
 
 
 def _line(keys: Keys) -> list[str]:

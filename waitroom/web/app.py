@@ -15,6 +15,7 @@ from waitroom.live.listener import listen
 from waitroom.return_to import PREFIX
 from waitroom.web.check import check
 from waitroom.web.edge import edge
+from waitroom.web.lane import Lane
 from waitroom.web.ops import ops
 from waitroom.web.requests import error_response, json_response
 from waitroom.web.services import EXTENSION, Services, make_services
@@ -57,7 +58,7 @@ def create_app(config: Config) -> socketio.ASGIApp:
             yield
 
     return socketio.ASGIApp(
-        made.sockets.server, app, socketio_path=f"{PREFIX.strip('/')}/socket.io"
+        made.sockets.server, Lane(app, made), socketio_path=f"{PREFIX.strip('/')}/socket.io"
     )
 
 
@@ -71,6 +72,7 @@ async def _serve(made: Services) -> AsyncGenerator[None, None]:
     finally:
         for task in tasks:
             await _end(task)
+        await made.ticker.last_beats()
         await made.sockets.server.shutdown()
         await made.store.close()
 

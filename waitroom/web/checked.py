@@ -32,8 +32,8 @@ from waitroom.gate.rooms import EdgeRoom, Rooms
 from waitroom.gate.visit import Visit
 from waitroom.identity import pass_cookie_name, ticket_cookie_name
 from waitroom.return_to import MAX_LENGTH
+from waitroom.web.asking import find_room
 from waitroom.web.edge import let_in, read_lapsed, read_ticket, renew_room
-from waitroom.web.requests import find_room
 from waitroom.web.services import services
 
 
@@ -115,7 +115,7 @@ class Checked:
         if ticket and ticket != asked.ticket:
             # Redis may know it, come what may.
             self._give_ticket(asked.room, ticket)
-        found_room = await find_room(asked.room)
+        found_room = await find_room(services(), asked.room)
         lapsed = read_lapsed(found_room, asked.lapsed)
         found = await let_in(found_room, read_ticket(found_room, ticket), lapsed)
         self._cookies = entry_cookies(asked, found, room, self._visit, ticket)

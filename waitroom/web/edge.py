@@ -13,7 +13,8 @@ from waitroom.gate.service import Entered
 from waitroom.identity import read_pass
 from waitroom.room import Board, Room
 from waitroom.tokens import NOBODY, Pass, Ticket
-from waitroom.web.requests import find_room, json_response, sign_pass, stand
+from waitroom.web.asking import find_room, pass_for, stand
+from waitroom.web.requests import json_response
 from waitroom.web.services import services
 
 #: Most passes in one renewal.
@@ -65,7 +66,7 @@ async def enter() -> Response:
     name, token = body.get("room"), body.get("ticket")
     if not isinstance(name, str) or not (token is None or isinstance(token, str)):
         raise RequestError("enter takes {room, ticket}; ticket may be null.")
-    room = await find_room(name)
+    room = await find_room(services(), name)
     found = await let_in(room, read_ticket(room, token), read_lapsed(room, body.get("pass")))
     return json_response({"room": room.name} | found.model_dump(by_alias=True))
 
@@ -163,7 +164,7 @@ async def renew_room(name: str, shown: list[tuple[int, Any]]) -> list[tuple[int,
         StoreError: If Redis failed. Asking again is safe.
     """
     try:
-        room = await find_room(name)
+        room = await find_room(services(), name)
     except RoomNotFoundError:
         return []
     held = []
@@ -181,7 +182,7 @@ async def renew_room(name: str, shown: list[tuple[int, Any]]) -> list[tuple[int,
             held.append((i, found))
     deadlines = await room.renew([(seat.visitor, seat.deadline_ms) for _, seat in held])
     return [
-        (i, sign_pass(room, seat.visitor, deadline_ms))
+        (i, pass_for(services().tokens, room, seat.visitor, deadline_ms))
         for (i, seat), deadline_ms in zip(held, deadlines, strict=True)
         if deadline_ms
     ]
@@ -210,7 +211,7 @@ def read_lapsed(room: Room, token: Any) -> Pass | None:
 
 
 def _admitted(room: Room, visitor: str, deadline_ms: int) -> Entered:
-    granted = sign_pass(room, visitor, deadline_ms)
+    granted = pass_for(services().tokens, room, visitor, deadline_ms)
     return Entered(status="admitted", deadline_ms=deadline_ms, **{"pass": granted})
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from quart import current_app
 
 from waitroom.config import Config
+from waitroom.live.drain import Drain
 from waitroom.live.holders import Holders
 from waitroom.live.hub import Hub
 from waitroom.live.sockets import Sockets
@@ -32,6 +33,7 @@ class Services:
         sockets: Socket.IO connections.
         hub: The local visitors, and what they are told.
         ticker: Moves the rooms.
+        drain: Ends the sockets when the process is told to stop.
     """
 
     config: Config
@@ -43,6 +45,7 @@ class Services:
     sockets: Sockets
     hub: Hub
     ticker: Ticker
+    drain: Drain
 
 
 def make_services(config: Config, redis_url: str) -> Services:
@@ -61,11 +64,12 @@ def make_services(config: Config, redis_url: str) -> Services:
     tokens = Tokens(config.signing_keys())
     metrics = Metrics()
     sockets = Sockets(tokens, metrics)
-    hub = Hub(directory, sockets.emit)
+    hub = Hub(directory)
     ticker = Ticker(store, directory, hub, metrics)
     sockets.attach(hub, Holders(store))
     splash = Splash.load()
-    return Services(config, store, directory, tokens, splash, metrics, sockets, hub, ticker)
+    drain = Drain(sockets)
+    return Services(config, store, directory, tokens, splash, metrics, sockets, hub, ticker, drain)
 
 
 def services() -> Services:

@@ -19,6 +19,8 @@ from markupsafe import Markup
 from quart import Response, request
 
 from waitroom.errors import ConfigError
+from waitroom.web.accepts import Accepts
+from waitroom.web.reply import Reply
 
 #: Where assets are served.
 ASSETS = "/__waitroom/assets/"
@@ -68,21 +70,24 @@ class Blob:
         zipped = gzip.compress(body, 9, mtime=0)
         return cls(body, zipped, sha256(body).hexdigest()[:12], content_type)
 
-    def respond(self, status: int, cache: str) -> Response:
+    def reply(
+        self, accepts: Accepts, status: int, cache: str, vary: str = "Accept-Encoding"
+    ) -> Reply:
         """Return an answer, gzipped or 304 as the request allows.
 
         Args:
+            accepts: What the browser can read and has already.
             status: HTTP status.
             cache: The Cache-Control header.
+            vary: The Vary header.
         """
-        etag = f'W/"{self.etag}"'
-        headers = {"ETag": etag, "Cache-Control": cache, "Vary": "Accept-Encoding"}
-        if status == 200 and request.if_none_match.contains_weak(self.etag):
-            return Response("", 304, headers)
-        body = self.body
-        if request.accept_encodings.quality("gzip"):
-            body, headers["Content-Encoding"] = self.zipped, "gzip"
-        return Response(body, status, headers, content_type=self.content_type)
+        headers = [("etag", f'W/"{self.etag}"'), ("cache-control", cache), ("vary", vary)]
+        if status == 200 and accepts.has(self.etag):
+            return Reply(304, headers, b"")
+        headers.append(("content-type", self.content_type))
+        if accepts.gzip:
+            return Reply(status, [*headers, ("content-encoding", "gzip")], self.zipped)
+        return Reply(status, headers, self.body)
 
 
 class Splash:
@@ -110,6 +115,8 @@ class Splash:
             lstrip_blocks=True,
         )
         self._jinja.globals["asset"] = self._asset_address
+        #: The languages there are, sorted.
+        self.languages = sorted(self._texts)
         self._pages = {lang: self._render_page(lang) for lang in self._texts}
 
     @classmethod
@@ -125,21 +132,22 @@ class Splash:
                 return cls(folder)
         raise ConfigError("the splash page is missing: install Waitroom again, or `make setup`")
 
-    def page(self, status: int) -> Response:
+    def page(self, accepts: Accepts, status: int) -> Reply:
         """Return the splash page in the visitor's language.
 
         Args:
+            accepts: What the browser can read and has already.
             status: The room's ``queueing_status_code``.
         """
-        response = self._pages[self._language()].respond(status, PAGE_CACHE)
-        response.headers["Vary"] = "Accept-Encoding, Accept-Language"
-        response.headers.update(SECURITY_HEADERS)
-        return response
+        page = self._pages[accepts.language(self.languages, DEFAULT_LANGUAGE)]
+        found = page.reply(accepts, status, PAGE_CACHE, "Accept-Encoding, Accept-Language")
+        return found._replace(headers=[*found.headers, *SECURITY_HEADERS.items()])
 
-    def asset(self, version: str, name: str) -> Response | None:
+    def asset(self, accepts: Accepts, version: str, name: str) -> Reply | None:
         """Return an asset, or None when there is no such one.
 
         Args:
+            accepts: What the browser can read and has already.
             version: The one in the address. Another deployment's gets the file as it is here,
                 for the moment only.
             name: The file's name.
@@ -147,15 +155,13 @@ class Splash:
         blob = self._assets.get(name)
         if blob is None:
             return None
-        response = blob.respond(200, FOR_EVER if version == self.version else "no-cache")
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+        return _as_it_says(
+            blob.reply(accepts, 200, FOR_EVER if version == self.version else "no-cache")
+        )
 
-    def fetch_wrapper(self) -> Response:
+    def fetch_wrapper(self, accepts: Accepts) -> Reply:
         """Return the script that takes a single-page app to the splash page."""
-        response = self._assets[_FETCH].respond(200, FETCH_CACHE)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        return response
+        return _as_it_says(self._assets[_FETCH].reply(accepts, 200, FETCH_CACHE))
 
     def personal_page(self, template: str, http_status: int, /, **values: Any) -> Response:
         """Return a page made for one visitor; nobody may cache it.
@@ -183,19 +189,13 @@ class Splash:
             "error.html", status, status=status, code=code, detail=detail, refresh_s=refresh_s
         )
 
-    @property
-    def languages(self) -> list[str]:
-        """The languages there are, sorted."""
-        return sorted(self._texts)
-
     def texts(self) -> dict[str, Any]:
         """Return the sentences of the visitor's language."""
         found: dict[str, Any] = self._texts[self._language()]
         return found
 
     def _language(self) -> str:
-        best = request.accept_languages.best_match(list(self._texts), DEFAULT_LANGUAGE)
-        return best or DEFAULT_LANGUAGE
+        return Accepts(request.scope).language(self.languages, DEFAULT_LANGUAGE)
 
     def _common(self, lang: str) -> dict[str, Any]:
         texts = self._texts[lang]
@@ -212,6 +212,11 @@ class Splash:
 
     def _asset_address(self, name: str) -> str:
         return f"{ASSETS}{self.version}/{name}"
+
+
+def _as_it_says(reply: Reply) -> Reply:
+    """Have browsers take it for what its type says, and nothing else."""
+    return reply._replace(headers=[*reply.headers, ("x-content-type-options", "nosniff")])
 
 
 def _served_files(folder: Path) -> dict[str, Path]:

@@ -1,7 +1,7 @@
 """What a visitor's browser asks, under ``/__waitroom/``: design section 6."""
 
-import gzip
-from typing import Any
+from types import TracebackType
+from typing import cast
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from quart import Blueprint, Response, request
@@ -9,29 +9,26 @@ from quart import Blueprint, Response, request
 from waitroom import clock
 from waitroom.errors import RequestError, ReturnToError
 from waitroom.return_to import PREFIX, checked_return_to
-from waitroom.room import Room, Standing
-from waitroom.tokens import NOBODY, Ticket
+from waitroom.room import Room
+from waitroom.tokens import NOBODY
+from waitroom.web import asking
+from waitroom.web.asking import find_room, seat_of_pass, stand
+from waitroom.web.lane import FAILURE
+from waitroom.web.reply import Reply
 from waitroom.web.requests import (
     check_body,
     drop_ticket,
-    find_room,
     forget_tokens,
-    found_ticket,
-    held_pass,
     json_response,
     keep_pass,
     keep_ticket,
+    responded,
     see_other,
-    shown_ticket,
-    sign_pass,
-    stand,
-    token_mode,
+    shown,
     wants_page,
 )
 from waitroom.web.services import services
 
-#: Made once a second and edge, so quick rather than small.
-BOARD_ZIP_LEVEL = 1
 #: How often the page without scripts asks again, seconds.
 PLAIN_REFRESH_MIN_S = 5
 #: Life of a pass to a room that lets everybody through: until all edges know, milliseconds.
@@ -48,64 +45,51 @@ async def _limit() -> None:
 @visitor.get("/assets/<version>/<name>")
 async def asset(version: str, name: str) -> Response:
     """Return a file of the splash page."""
-    found = services().splash.asset(version, name)
+    found = services().splash.asset(shown().accepts, version, name)
     if found is None:
         raise RequestError("There is no such file.", code="not_found", status=404)
-    return found
+    return responded(found)
 
 
 @visitor.get("/waitroom-fetch.js")
 async def fetch_wrapper() -> Response:
     """Return the ``fetch`` wrapper for single-page apps."""
-    return services().splash.fetch_wrapper()
+    return responded(services().splash.fetch_wrapper(shown().accepts))
 
 
 @visitor.get("/<name>")
 async def splash(name: str) -> Response:
     """Return the splash page; with ``nojs=1`` the personal page for browsers without scripts."""
-    room = await find_room(name)
-    if request.args.get("nojs") == "1":
-        return await _plain_page(room)
-    checked_return_to(request.args.get("return_to"))
-    return services().splash.page(room.settings.queueing_status_code)
+    reply = await _reply(asking.page, name)
+    return responded(reply) if reply else await _plain_page(await find_room(services(), name))
 
 
 @visitor.post("/<name>/enter")
 async def enter(name: str) -> Response:
     """Take a place, or find the one the visitor has."""
-    room = await find_room(name)
-    standing = await _seat_of_pass(room) or await stand(room, found_ticket(room))
-    return await _standing_response(room, standing)
+    return await _asked(asking.enter, name)
 
 
 @visitor.get("/<name>/status")
 async def status(name: str) -> Response:
     """Return the same answer for the ticket shown; counts as a heartbeat."""
-    room = await find_room(name)
-    standing = await _seat_of_pass(room) or await stand(room, shown_ticket(room))
-    return await _standing_response(room, standing)
+    return await _asked(asking.status, name)
 
 
 @visitor.get("/<name>/board")
 async def board(name: str) -> Response:
     """Return the board, public and cacheable for one second."""
-    room = await find_room(name)
-    text = await room.board_text()
-    headers = {"Cache-Control": "public, max-age=1", "Vary": "Accept-Encoding"}
-    if request.accept_encodings.quality("gzip"):
-        # The first thing that a page asks for; a long line's points are many digits.
-        text, headers["Content-Encoding"] = gzip.compress(text, BOARD_ZIP_LEVEL), "gzip"
-    return Response(text, headers=headers, content_type="application/json")
+    return await _asked(asking.board, name)
 
 
 @visitor.get("/<name>/go")
 async def go(name: str) -> Response:
     """Take an admitted visitor to the site, with a pass; anybody else back to the splash."""
-    room = await find_room(name)
+    room = await find_room(services(), name)
     return_to = checked_return_to(request.args.get("return_to"))
-    standing = await _seat_of_pass(room)
+    standing = await seat_of_pass(room, shown())
     if standing is None:
-        ticket = found_ticket(room)
+        ticket = shown().ticket_if_any(room)
         if ticket is None:
             return _to_splash(room, return_to=return_to)
         standing = await stand(room, ticket)
@@ -129,8 +113,8 @@ async def go(name: str) -> Response:
 @visitor.post("/<name>/leave")
 async def leave(name: str) -> Response:
     """Give up place or seat; repeating it changes nothing."""
-    room = await find_room(name)
-    ticket, held = found_ticket(room), held_pass(room)
+    room = await find_room(services(), name)
+    ticket, held = shown().ticket_if_any(room), shown().held_pass(room)
     left = await room.leave(ticket.visitor) if ticket else ""
     if held is not None:
         left = await room.leave(held.visitor) or left
@@ -143,37 +127,18 @@ async def leave(name: str) -> Response:
     return response
 
 
-async def _seat_of_pass(room: Room) -> Standing | None:
-    """Find the seat of the pass that a browser holds; one that Redis has lost comes back."""
-    held = held_pass(room)
-    return None if held is None else await room.seat_of(held.visitor, held.deadline_ms)
+async def _asked(verb: asking.Verb, name: str) -> Response:
+    reply = await _reply(verb, name)
+    assert reply is not None
+    return responded(reply)
 
 
-async def _standing_response(room: Room, standing: Standing) -> Response:
-    answer = await services().hub.answer(room, standing)
-    if token_mode():
-        if standing.state != "closed":
-            answer |= await _tokens(room, standing)
-        response = json_response(answer)
-    else:
-        response = json_response(answer)
-        keep_ticket(response, room, standing)
-    if answer["status"] != "admitted":
-        response.headers["Retry-After"] = str(answer["poll_after_s"])
-    return response
-
-
-async def _tokens(room: Room, standing: Standing) -> dict[str, Any]:
-    """Return ticket and, once admitted, pass, for apps without cookies."""
-    found: dict[str, Any] = {}
-    if standing.place:
-        ticket = Ticket(room.name, standing.visitor, standing.place)
-        found["ticket"] = services().tokens.sign_ticket(ticket)
-    if standing.state == "seated":
-        deadline_ms = await room.claim(standing.visitor)
-        if deadline_ms:
-            found["pass"] = sign_pass(room, standing.visitor, deadline_ms)
-    return found
+async def _reply(verb: asking.Verb, name: str) -> Reply | None:
+    """Answer what did not go by the fast lane, or failed there."""
+    if failed := request.scope.get(FAILURE):
+        failure, arose = cast(tuple[Exception, TracebackType], failed)
+        raise failure.with_traceback(arose)
+    return await verb(services(), shown(), name)
 
 
 def _to_splash(room: Room, **query: str) -> Response:
@@ -185,7 +150,7 @@ async def _plain_page(room: Room) -> Response:
     if request.args.get("return_to") is None:
         # From now on the address itself says where the visitor wants to go.
         return _to_splash(room, **asked)
-    standing = await _seat_of_pass(room) or await stand(room, found_ticket(room))
+    standing = await seat_of_pass(room, shown()) or await stand(room, shown().ticket_if_any(room))
     answer = await services().hub.answer(room, standing)
     if answer["status"] == "admitted":
         query = urlencode({"return_to": asked["return_to"]})

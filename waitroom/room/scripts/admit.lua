@@ -15,6 +15,7 @@ ARGV
   3 channel    text  where the admitted are published, separated by spaces
 RETURNS  array: 1 when seats stayed free only because the batch was used up, else 0; then the
          visitors admitted, in order of place
+NEEDS    room, seats, line
 COST     O(log N) for each visitor admitted or parked
 CALLER   room/scripts.py admit()
 ]]
@@ -30,18 +31,7 @@ if not room.tick_ms or math.abs(room.now_ms - room.tick_ms) >= 1000 then
   redis.call('HSET', meta, 'tick_ms', room.now_ms)
 end
 
-local admitted, looked = {}, 0
-while #admitted < allowed and looked < batch_max do
-  local most = math.min(allowed - #admitted, batch_max - looked)
-  -- Those chosen so far are still in the line; the silent were taken out.
-  local heads = redis.call('ZRANGE', waiting, #admitted, #admitted + most - 1)
-  if #heads == 0 then break end
-  looked = looked + #heads
-  for i, seen_ms in ipairs(redis.call('ZMSCORE', seen, unpack(heads))) do
-    if silent(room, seen_ms) then park(heads[i], seen_ms, meta, waiting, seen, parked)
-    else admitted[#admitted + 1] = heads[i] end
-  end
-end
+local admitted, looked = heads(room, allowed, batch_max, nil, meta, waiting, seen, parked)
 seat(room, admitted, meta, waiting, seen, parked, active, unclaimed)
 if #admitted > 0 then redis.call('PUBLISH', channel, table.concat(admitted, ' ')) end
 local more = #admitted < allowed and looked >= batch_max

@@ -10,6 +10,7 @@ ARGV
   2 ..        visitors, up to 1000
 RETURNS  array of the visitors who are not in the line (admitted, parked, never seen or lost);
          the caller has them enter with their tickets
+NEEDS    room
 COST     O(log N) a visitor
 CALLER   room/scripts.py beat()
 ]]
@@ -19,14 +20,12 @@ local now_ms = ARGV[1]
 local room = read_room(settings, meta, now_ms)
 if not room then return redis.error_reply('NOROOM no such room') end
 
-local visitors, present, unknown = {unpack(ARGV, 2)}, {}, {}
+local visitors, beats, unknown = {unpack(ARGV, 2)}, {}, {}
+for i, visitor in ipairs(visitors) do beats[2 * i - 1], beats[2 * i] = room.now_ms, visitor end
+local changed = redis.call('ZADD', seen, 'XX', 'CH', unpack(beats))
+-- Most often everybody is there and was heard of before this millisecond.
+if changed == #visitors then return unknown end
 for i, seen_ms in ipairs(redis.call('ZMSCORE', seen, unpack(visitors))) do
-  if seen_ms then
-    present[#present + 1] = room.now_ms
-    present[#present + 1] = visitors[i]
-  else
-    unknown[#unknown + 1] = visitors[i]
-  end
+  if not seen_ms then unknown[#unknown + 1] = visitors[i] end
 end
-if #present > 0 then redis.call('ZADD', seen, unpack(present)) end
 return unknown

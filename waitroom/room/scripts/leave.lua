@@ -13,6 +13,7 @@ ARGV
   1 now_ms     int   0 = the server's own TIME; else a test's or simulation's clock
   2 visitor    text
 RETURNS  text: seat, place, or empty when the visitor had neither
+NEEDS    room
 COST     O(log N)
 CALLER   room/scripts.py leave()
 ]]

@@ -17,6 +17,7 @@ ARGV
   2 epoch      int   the room's epoch as the caller knows it
   3 ..         pairs of visitor and the deadline in ms of the pass shown, 0 = none; up to 1000
 RETURNS  array: the room's epoch now, then seat deadlines in ms, one a pair; 0 = no seat
+NEEDS    room
 COST     O(log N) a visitor
 CALLER   room/scripts.py renew()
 ]]

@@ -9,6 +9,7 @@ ARGV
   2 recovery_hold_s  int   how long nobody is admitted
   3 ..               pairs of setting name and value as JSON
 RETURNS  1 when it was written back, 0 when it was there already
+NEEDS    room
 COST     O(number of settings)
 CALLER   room/scripts.py restore()
 ]]

@@ -15,6 +15,7 @@ ARGV
   1 now_ms     int   0 = the server's own TIME; else a test's or simulation's clock
   2 batch_max  int   1..1000, most visitors handled of each kind
 RETURNS  array: visitors parked, places lapsed, seats never used, ended seats forgotten
+NEEDS    room, line
 COST     O(log N) for each visitor dropped
 CALLER   room/scripts.py sweep()
 ]]
@@ -37,9 +38,7 @@ end
 local quiet, lapsed = {}, {}
 if not on_hold(room, meta, waiting) then
   quiet = due(seen, room.heartbeat_ttl_ms)
-  for _, visitor in ipairs(quiet) do
-    park(visitor, redis.call('ZSCORE', seen, visitor), meta, waiting, seen, parked)
-  end
+  park(quiet, meta, waiting, seen, parked)
   -- While the service was away nobody could come back; their time begins anew with its return.
   if room.now_ms >= room.hold_until_ms + room.place_ttl_ms then
     lapsed = due(parked, room.place_ttl_ms)
