@@ -154,8 +154,8 @@ async def test_a_waiting_room_that_hangs_holds_nobody_up_for_long(site: Site) ->
 
 async def test_without_redis_only_passes_are_let_through(site: Site, store: Store) -> None:
     # Of a type that can't be read: like a Redis that answers with an error.
-    await store.redis.rename("waitroom:rooms", "kept")
-    await store.redis.set("waitroom:rooms", "no set")
+    await store.redis.rename("waitroom:{shop}:settings", "kept")
+    await store.redis.set("waitroom:{shop}:settings", "no hash")
 
     async def held() -> bool:
         return (await site.page()).status == 503

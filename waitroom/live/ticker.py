@@ -103,6 +103,10 @@ class Ticker:
         names = self._hub.lines.keys() or {LIST}
         return self.loaded and any(name not in self._faults for name in names)
 
+    def answers(self, room: str) -> bool:
+        """Return whether Redis answered lately for this room."""
+        return self.loaded and room not in self._faults
+
     async def tick(self) -> None:
         """Do one round for every room; a fault of Redis is noted, shown and outlived."""
         started = clock.monotonic_s()

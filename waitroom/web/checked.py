@@ -62,7 +62,7 @@ class Checked:
             RoomNotFoundError: If Redis has not got the room any more.
         """
         decision = decide(self._visit, Known(rooms), services().tokens)
-        if isinstance(decision, Enter | Splash) and not services().ticker.healthy:
+        if isinstance(decision, Enter | Splash) and not services().ticker.answers(decision.room):
             # The splash page would have nobody to ask.
             raise StoreError("Redis is away.")
         if (moved := self._moved(decision)) is not None:
@@ -122,7 +122,7 @@ class Checked:
         return entered(asked, found.status)
 
     async def _renew(self, decision: Forward, room: EdgeRoom) -> None:
-        if not decision.renew or not services().ticker.healthy:
+        if not decision.renew or not services().ticker.answers(room.name):
             return
         try:
             renewed = await renew_room(room.name, [(0, decision.token)])
