@@ -100,6 +100,29 @@ async def test_a_master_that_lives_on_is_left_when_there_is_another() -> None:
                 server.kill()
 
 
+async def test_many_who_look_for_the_master_at_once_forget_no_sentinel() -> None:
+    with temporary_folder("sentinel") as folder:
+        master = RedisServer(folder / "master")
+        sentinels = [Sentinel(folder / f"sentinel{i}") for i in range(2)]
+        try:
+            master.start()
+            for sentinel in sentinels:
+                sentinel.watch("rooms", master.port)
+                sentinel.start()
+            # The first one is lost, so that another one comes to the front.
+            hosts = ",".join(["127.0.0.1:1", *(each.address for each in sentinels)])
+            store = Store.connect(f"redis+sentinel://{hosts}/rooms")
+            await asyncio.gather(*(store.redis.ping() for _ in range(20)))
+            assert store.sentinels is not None
+            known = store.sentinels.sentinels
+            ports = [each.connection_pool.connection_kwargs["port"] for each in known]
+            assert sorted(ports) == sorted([1, *(each.port for each in sentinels)])
+            await store.close()
+        finally:
+            for server in (*sentinels, master):
+                server.kill()
+
+
 async def writes_to(store: Store, server: RedisServer) -> bool:
     with suppress(StoreError), store_errors():
         await store.redis.set("waitroom:test", 2)

@@ -1,10 +1,12 @@
 """Of several clocks one enqueues; another goes on when it ends, dies or is cut off."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from redis import Redis
 from rq import Queue
+from rq.utils import now
 
 from tests.conftest import Processes
 from waitroom.jobs.lease import Lease
@@ -91,6 +93,15 @@ def test_two_clocks_enqueue_as_much_as_one(raw: Redis) -> None:
     for job in second.get_jobs():
         job.latest_enqueue_time = job.next_enqueue_time = None
     assert "sweep" in [job.name for job in second.enqueue_jobs()]
+
+
+def test_a_clock_of_the_host_that_was_set_back_delays_nothing(raw: Redis) -> None:
+    found = clock(raw, Lease(raw))
+    assert found.enqueue_jobs()
+    for job in found.get_jobs():
+        job.set_enqueue_time(now() + timedelta(hours=1))
+    found.enqueue_jobs()
+    assert found.calculate_sleep_interval() <= 5
 
 
 def test_the_other_process_goes_on_when_the_first_is_told_to_end(

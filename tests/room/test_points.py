@@ -108,6 +108,15 @@ async def test_many_gone_from_the_far_part_are_noticed_at_once(line: Line) -> No
     assert board.waiting == 18_000 and line.worst(board) <= 0.02
 
 
+async def test_few_gone_from_one_spot_are_noticed_where_they_stood(line: Line) -> None:
+    await line.come([(f"e{i}", T0 * 1000 - 60_000 + i) for i in range(2 * FAR)])
+    await line.board(T0)
+    # Less than 1 % of what is far back, but most of it is much further back.
+    await line.go(line.in_order()[10_050:10_340])
+    board = await line.board(T0 + S)
+    assert board.waiting == 4 * FAR - 290 and line.worst(board) <= 0.02
+
+
 async def test_many_back_before_the_far_part_are_noticed_at_once(line: Line) -> None:
     await line.board(T0)
     await line.come([(f"b{i}", START_US - 1 - i) for i in range(3_000)])

@@ -4,6 +4,7 @@ import pytest
 
 from waitroom.errors import RoomNotFoundError
 from waitroom.room import Directory, Room, Store
+from waitroom.room.scripts import BATCH_MAX
 
 from .helpers import T0, MakeRoom, S, fill, live, look, names
 
@@ -143,6 +144,22 @@ async def test_any_number_renews_in_batches(make_room: MakeRoom) -> None:
     visitors = await fill(room, 2_200)
     deadlines = await room.renew([(v, 0) for v in visitors] + [("nobody", 0)], now_ms=T0)
     assert deadlines == [T0 + SESSION_MS] * 2_200 + [0]
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_pass_of_an_ended_epoch_brings_nothing_back_though_its_turn_comes_later(
+    room: Room, store: Store, together: bool
+) -> None:
+    # Another process ends all passes; this one learns of it from the first batch of two.
+    await Directory(store).update("shop", {"epoch": 1}, who="test")
+    deadline_ms = await store.time_ms(room.keys.meta) + 60 * S
+    shown = [(visitor, deadline_ms) for visitor in names(BATCH_MAX + 1)]
+    if together:
+        found = await asyncio.gather(*(room.seat_of(*seat) for seat in shown))
+        assert found == [None] * len(shown)
+    else:
+        assert await room.renew(shown) == [0] * len(shown)
+    assert room.settings.epoch == 1 and not (await look(store, room)).active
 
 
 async def test_unclaimed_seat_is_given_to_the_next_one(make_room: MakeRoom) -> None:

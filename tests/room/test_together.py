@@ -7,7 +7,7 @@ import pytest
 
 from waitroom.errors import StoreError
 from waitroom.room import Room, Store
-from waitroom.room.together import Together
+from waitroom.room.together import PATIENCE_S, Together
 
 
 class Calls:
@@ -113,6 +113,25 @@ async def test_one_who_gives_up_during_the_call_harms_nobody(
     assert stays.exception() == failure
     assert failure is not None or stays.result() == 20
     assert gone.cancelled()
+
+
+async def test_whoever_waited_too_long_is_refused_with_all_others_and_not_asked_for(
+    calls: Calls, together: Together[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 1_000.0
+    monkeypatch.setattr("waitroom.room.together.monotonic_s", lambda: now_s)
+    calls.failure = StoreError("away")
+    first = asyncio.create_task(together.ask(0))
+    await calls.begun.wait()
+    others = [asyncio.create_task(together.ask(number)) for number in range(1, 100)]
+    await asyncio.sleep(0)
+    now_s += PATIENCE_S + 1
+    later = asyncio.create_task(together.ask(100))
+    await asyncio.sleep(0)
+    calls.open.set()
+    found = await asyncio.gather(first, *others, later, return_exceptions=True)
+    assert {type(each) for each in found} == {StoreError}
+    assert calls.asked == [[0], [100]]
 
 
 async def test_the_end_of_the_loop_leaves_nobody_waiting(

@@ -81,6 +81,7 @@ class _Clock(CronScheduler):
 
     def enqueue_jobs(self) -> list[CronJob]:
         """Enqueue what is due, unless another clock does or nobody takes the jobs out."""
+        self._notice_set_back()
         leads = self._lease.held()
         if leads and self._queue.count < BACKLOG_MAX:
             return super().enqueue_jobs()
@@ -90,6 +91,12 @@ class _Clock(CronScheduler):
         if leads and due:
             log.warning("jobs_pile_up", queued=BACKLOG_MAX, hint="is a worker running?")
         return []
+
+    def _notice_set_back(self) -> None:
+        # When this host's clock was set back by an hour, nothing would be due for that long.
+        for job in self.get_jobs():
+            if job.latest_enqueue_time and job.latest_enqueue_time > now():
+                job.set_enqueue_time(now())
 
     def _request_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stop.asked = True

@@ -3,11 +3,11 @@
 from .board import Board as Board
 from .board import State as State
 from .directory import Directory as Directory
+from .figures import COUNTERS as COUNTERS
+from .figures import Figures as Figures
+from .figures import VisitorRow as VisitorRow
 from .keys import Keys as Keys
-from .room import COUNTERS as COUNTERS
-from .room import Figures as Figures
 from .room import Room as Room
-from .room import VisitorRow as VisitorRow
 from .scripts import Standing as Standing
 from .scripts import Swept as Swept
 from .settings import RoomSettings as RoomSettings

@@ -5,12 +5,12 @@ state of the line; any number of processes may hold the same room.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from redis.exceptions import ResponseError
 
 from waitroom.room.board import Board
+from waitroom.room.figures import Figures, VisitorRow, read_figures, read_visitors
 from waitroom.room.keys import Keys
 from waitroom.room.scripts import BATCH_MAX, BOARD_MAX_AGE_MS, Scripts, Standing, Swept
 from waitroom.room.settings import RoomSettings
@@ -21,56 +21,7 @@ from waitroom.room.together import Together
 MAX_ROUNDS = 50
 #: Samples kept: one a minute for 31 days.
 HISTORY_LENGTH = 31 * 24 * 60
-#: Counters that ``meta`` keeps for a room's whole life.
-COUNTERS = (
-    "entered",
-    "admitted",
-    "claimed",
-    "no_shows",
-    "left_line",
-    "left_site",
-    "parked",
-    "returned",
-    "lapsed",
-    "restored",
-)
-
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """A room in numbers.
-
-    Attributes:
-        waiting: In the line.
-        parked: Fell silent, place still kept.
-        active: Unexpired seats.
-        unclaimed: Of those, seats not used yet.
-        counters: Totals since the room was made; names in ``COUNTERS``.
-    """
-
-    waiting: int
-    parked: int
-    active: int
-    unclaimed: int
-    counters: dict[str, int]
-
-
-class VisitorRow(NamedTuple):
-    """One visitor in the line, for the operator's list.
-
-    Attributes:
-        position: 1-based.
-        visitor: The visitor's id.
-        place: Microseconds since the epoch.
-        seen_ms: Last heartbeat, milliseconds since the epoch.
-    """
-
-    position: int
-    visitor: str
-    place: int
-    seen_ms: int
 
 
 class Room:
@@ -90,7 +41,7 @@ class Room:
         self.keys = Keys(name)
         self.settings = settings
         self._entering = Together(self.enter_many, BATCH_MAX)
-        self._renewing = Together(self.renew, BATCH_MAX)
+        self._renewing = Together(self._renew_together, BATCH_MAX)
         self._reading = Together(self._board_texts, BATCH_MAX)
 
     async def enter(self, visitor: str, place: int = 0, *, now_ms: int = 0) -> Standing:
@@ -180,10 +131,10 @@ class Room:
             One deadline in ms a seat; 0 = no seat.
         """
         deadlines: list[int] = []
+        # The one that the passes were checked against, whatever is learned on the way.
+        known = self.settings.epoch
         for batch in _batches(seats):
-            epoch, found = await self._scripts.renew(
-                self.keys, batch, epoch=self.settings.epoch, now_ms=now_ms
-            )
+            epoch, found = await self._scripts.renew(self.keys, batch, epoch=known, now_ms=now_ms)
             deadlines += found
             if epoch != self.settings.epoch:
                 # The owner ended all passes a moment ago; one signed now must be a new one.
@@ -206,8 +157,13 @@ class Room:
 
     async def _renew(self, visitor: str, deadline_ms: int, now_ms: int) -> int:
         if now_ms == 0:
-            return await self._renewing.ask((visitor, deadline_ms))
+            return await self._renewing.ask((visitor, deadline_ms, self.settings.epoch))
         return (await self.renew([(visitor, deadline_ms)], now_ms=now_ms))[0]
+
+    async def _renew_together(self, asked: Sequence[tuple[str, int, int]]) -> list[int]:
+        now = self.settings.epoch
+        # All passes may have been ended since one was checked: that one brings nothing back.
+        return await self.renew([(v, ms if epoch == now else 0) for v, ms, epoch in asked])
 
     async def leave(self, visitor: str, *, now_ms: int = 0) -> str:
         """Give up a seat or a place.
@@ -263,17 +219,7 @@ class Room:
             StoreError: If Redis failed.
         """
         now_ms = now_ms or await self._store.time_ms(self.keys.meta)
-        redis = self._store.redis
-        with store_errors():
-            async with redis.pipeline(transaction=False) as pipe:
-                pipe.zcard(self.keys.waiting)
-                pipe.zcard(self.keys.parked)
-                pipe.zcount(self.keys.active, f"({now_ms}", "+inf")
-                pipe.zcard(self.keys.unclaimed)
-                pipe.hmget(self.keys.meta, list(COUNTERS))
-                waiting, parked, active, unclaimed, counts = await pipe.execute()
-        counters = {name: int(count or 0) for name, count in zip(COUNTERS, counts, strict=True)}
-        return Figures(waiting, parked, active, unclaimed, counters)
+        return await read_figures(self._store, self.keys, now_ms)
 
     async def visitors(self, start: int = 0, count: int = 100) -> list[VisitorRow]:
         """Return a page of the line, in order.
@@ -291,16 +237,7 @@ class Room:
         """
         if start < 0 or not 1 <= count <= BATCH_MAX:
             raise ValueError(f"start={start}, count={count}: count must be 1 to {BATCH_MAX}")
-        redis = self._store.redis
-        with store_errors():
-            line = await redis.zrange(self.keys.waiting, start, start + count - 1, withscores=True)
-            if not line:
-                return []
-            seen = await redis.zmscore(self.keys.seen, [visitor for visitor, _ in line])
-        return [
-            VisitorRow(start + i + 1, visitor.decode(), int(place), int(seen_ms or 0))
-            for i, ((visitor, place), seen_ms) in enumerate(zip(line, seen, strict=True))
-        ]
+        return await read_visitors(self._store, self.keys, start, count)
 
     async def sample(self, *, now_ms: int = 0) -> bool:
         """Write one sample a minute into the history; the second one of a minute changes nothing.

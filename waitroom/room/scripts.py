@@ -1,20 +1,14 @@
 """The Lua scripts, one wrapper a verb. Each runs atomically on Redis's server.
 
-Each is sent with what its header says it ``NEEDS`` from ``scripts/shared/`` before it, by its
-digest; redis-py sends the text again after Redis lost it. Every script may be retried: asked
-again after an uncertain answer, it gives the same outcome.
+Every script may be retried: asked again after an uncertain answer, it gives the same outcome.
 """
 
-import re
 from collections.abc import Sequence
-from importlib.resources import files
 from typing import Any, Literal, NamedTuple, cast
 
-from redis.exceptions import ResponseError
-
-from waitroom.errors import RoomNotFoundError
 from waitroom.room.keys import Keys
-from waitroom.room.store import Store, store_errors
+from waitroom.room.loading import Loaded
+from waitroom.room.store import Store
 
 #: Most visitors in one call; Lua's ``unpack`` ends at 8000 and a script holds up everybody.
 BATCH_MAX = 1_000
@@ -81,30 +75,7 @@ class Scripts:
     """
 
     def __init__(self, store: Store) -> None:
-        self._scripts = {
-            verb: store.redis.register_script(source(verb))
-            for verb in (
-                "enter",
-                "beat",
-                "admit",
-                "renew",
-                "leave",
-                "sweep",
-                "board",
-                "restore",
-                "create",
-                "update",
-            )
-        }
-
-    async def _run(self, verb: str, keys: Keys, names: list[str], args: list[Any]) -> Any:
-        with store_errors():
-            try:
-                return await self._scripts[verb](keys=names, args=args)
-            except ResponseError as e:
-                if str(e).startswith("NOROOM"):
-                    raise RoomNotFoundError(keys.room) from e
-                raise
+        self._run = Loaded(store).run
 
     async def enter(
         self, keys: Keys, visits: Sequence[tuple[str, int]], *, now_ms: int = 0
@@ -368,15 +339,6 @@ class Scripts:
         for change in changes:
             args.extend(change)
         return bool(await self._run("update", keys, names, args))
-
-
-def source(verb: str) -> str:
-    """Return the text of a script as it is sent: what its header says it needs, then itself."""
-    folder = files("waitroom.room") / "scripts"
-    text = (folder / f"{verb}.lua").read_text()
-    needs = re.search(r"^NEEDS +(.+)$", text, re.MULTILINE)
-    names = needs[1].split(", ") if needs else []
-    return "\n".join([*((folder / "shared" / f"{name}.lua").read_text() for name in names), text])
 
 
 def _line(keys: Keys) -> list[str]:

@@ -24,6 +24,38 @@ LOOK_S = 1.0
 SENTINEL_TIMEOUT_S = 0.5
 
 
+class Sentinels(Sentinel):
+    """The Sentinels of a master; those who ask in the same moment share one answer.
+
+    redis-py moves the one that answered to the front, and two of its searches at once would
+    write one Sentinel over another.
+    """
+
+    _search: "asyncio.Task[tuple[str, int]] | None" = None
+
+    async def discover_master(self, service_name: str) -> tuple[str, int]:
+        """Return host and port of the master.
+
+        Raises:
+            MasterNotFoundError: If no Sentinel knows one.
+        """
+        if self._search is None or self._search.done():
+            self._search = asyncio.create_task(self._ask(service_name))
+        # Whoever gives up leaves the answer to the others.
+        return await asyncio.shield(self._search)
+
+    async def aclose(self) -> None:
+        """Close all connections to Sentinels."""
+        if self._search is not None:
+            self._search.cancel()
+            await asyncio.wait([self._search])
+        await super().aclose()
+
+    async def _ask(self, service_name: str) -> tuple[str, int]:
+        found: tuple[str, int] = await super().discover_master(service_name)
+        return found
+
+
 class MasterPool(SentinelConnectionPool, BlockingConnectionPool):
     """Connections to the master of the moment; more requests than those wait their turn."""
 
@@ -76,7 +108,7 @@ def find_master(address: Address, **options: Any) -> tuple[Any, Sentinel]:
         "socket_connect_timeout": SENTINEL_TIMEOUT_S,
         "retry": Retry(NoBackoff(), 0),
     }
-    sentinels = Sentinel(  # type: ignore[no-untyped-call]
+    sentinels = Sentinels(  # type: ignore[no-untyped-call]
         address.nodes, sentinel_kwargs=impatient | address.sentinel_options
     )
     client = sentinels.master_for(

@@ -2,10 +2,10 @@
 points: the line in a few hundred points: exact for the first hundred, then every 2 %.
 
 In a long line a look-up far back costs several times one near the head, and nobody far back moves
-far in a second. So what lies behind FAR is looked up every FAR_MS only, and fitted meanwhile
-between its two ends, which are always counted.
+far in a second. So what lies behind FAR is looked up every FAR_MS only; meanwhile each EACH-th
+point is counted, about every half as far again, and those between are fitted.
 ]]
-local EXACT, FAR, FAR_MS = 100, 10000, 10000
+local EXACT, FAR, FAR_MS, EACH = 100, 10000, 10000, 20
 
 -- Points as looked up before: places and positions; nil when they are too old, or when so many
 -- came or went among them that the points between are in doubt.
@@ -14,13 +14,19 @@ local function kept_points(room, waiting, kept)
   local at_ms, places, positions = unpack(cjson.decode(kept))
   local age_ms = room.now_ms - at_ms
   if age_ms < 0 or age_ms >= FAR_MS then return nil end
-  local first, last = positions[1], positions[#positions]
-  local moved = redis.call('ZCOUNT', waiting, '-inf', places[1]) - first
-  local more = redis.call('ZCOUNT', waiting, '-inf', places[#places]) - last - moved
-  if moved > FAR / 50 or math.abs(more) > (last - first) / 100 then return nil end
-  local stretch = 1 + more / (last - first)
-  for i, position in ipairs(positions) do
-    positions[i] = math.floor(first + moved + (position - first) * stretch + 0.5)
+  local was = positions[1]
+  local is = redis.call('ZCOUNT', waiting, '-inf', places[1])
+  if is - was > FAR / 50 then return nil end
+  positions[1] = is
+  for from = 1, #places - 1, EACH do
+    local to = math.min(from + EACH, #places)
+    local old, new = positions[to], redis.call('ZCOUNT', waiting, '-inf', places[to])
+    -- All of them may have come or gone at one end of these points.
+    if math.abs((new - is) - (old - was)) > was / 200 then return nil end
+    for i = from + 1, to do
+      positions[i] = math.floor(is + (positions[i] - was) * (new - is) / (old - was) + 0.5)
+    end
+    was, is = old, new
   end
   return places, positions
 end
