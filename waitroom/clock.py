@@ -28,6 +28,11 @@ def monotonic_s() -> float:
     return time.monotonic()
 
 
+def monotonic_ms() -> int:
+    """Return the same in whole milliseconds."""
+    return time.monotonic_ns() // 1_000_000
+
+
 def new_visitor() -> str:
     """Return a new visitor's name: 128 random bits as 22 characters of base64url."""
     return secrets.token_urlsafe(16)

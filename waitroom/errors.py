@@ -40,6 +40,13 @@ class ServiceError(WaitroomError):
     status = 503
 
 
+class StoppingError(WaitroomError):
+    """This process is about to stop; other ones serve."""
+
+    code = "service_unavailable"
+    status = 503
+
+
 class RequestError(WaitroomError):
     """A request that is malformed; the sender has to change it."""
 

@@ -1,6 +1,8 @@
 """One connection: packets keep their order, and a page that does not read holds up nobody."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -125,13 +127,15 @@ async def test_one_that_lets_its_backlog_fill_is_cut_off(
 
 
 async def test_a_connection_that_breaks_while_it_is_written_to_is_nobodys_error(
-    engine: PageEngine,
+    engine: PageEngine, heard: list[str]
 ) -> None:
     wire = Wire()
     async with connected(engine, wire) as page:
         wire.broken = True
         page.push("4x")
         assert page.ended
+        # Though no server has said so: one that raises may say nothing to whoever reads.
+        await eventually_true(lambda: heard == ["gone: transport close"])
 
 
 async def test_frames_are_heard_in_order_and_the_goodbye_ends_it(
@@ -163,6 +167,39 @@ async def test_an_end_waits_for_what_a_packet_has_set_off(
         go.set()
         await eventually_true(lambda: len(heard) == 3)
     assert heard == ["begun", "done", "gone: transport close"]
+
+
+async def test_an_end_that_is_told_again_while_it_happens_is_no_fault(engine: PageEngine) -> None:
+    # A page may be cut off, left without an answer to its ping and drained at the same moment.
+    wire = Wire()
+    async with connected(engine, wire) as page:
+        page.end()
+        # The wait for its next frame is being broken off from here on.
+        await asyncio.sleep(0)
+        page.end()
+
+
+async def test_a_page_that_is_gone_before_it_is_accepted_is_forgotten(
+    engine: PageEngine, heard: list[str]
+) -> None:
+    wire = Wire()
+    wire.broken = True
+    with pytest.raises(ConnectionResetError):
+        await PageSocket(engine, "a").serve(wire.send, wire.frames.get)
+    assert heard == ["gone: transport close"]
+
+
+async def test_a_page_that_is_gone_keeps_nothing_of_the_server_until_its_next_ping(
+    engine: PageEngine,
+) -> None:
+    wire = Wire()
+    kept = weakref.ref(wire)
+    async with connected(engine, wire) as page:
+        page.schedule_ping()
+    del wire
+    gc.collect()
+    assert [each for _, each in engine._to_ask] == [page]
+    assert kept() is None
 
 
 # -- pings ----------------------------------------------------------------------------------------

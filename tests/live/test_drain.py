@@ -73,6 +73,20 @@ async def test_sockets_end_evenly_spread_and_in_no_order() -> None:
     assert [id(page) for page in ended] != [id(page) for page in pages]
 
 
+async def test_a_page_that_came_in_while_the_door_closed_is_ended_as_well() -> None:
+    drain, door, pages = crowd(3)
+
+    class Late(Leaver):
+        def end(self) -> None:
+            # Its handshake was under way when all pages were counted.
+            door.left.append(Leaver(door))
+            super().end()
+
+    door.left.append(Late(door))
+    await drain.run(0)
+    assert door.left == []
+
+
 async def test_nothing_is_waited_for_where_nobody_is() -> None:
     drain, _, _ = crowd(0)
     await asyncio.wait_for(drain.run(600), 10)

@@ -231,6 +231,24 @@ async def test_a_flood_of_unknown_packets_holds_up_nobody(
 
 
 @pytest.mark.parametrize(
+    "packets", [['42["register"]'], ["40", "43999[1]"]], ids=["before connecting", "unasked answer"]
+)
+async def test_what_the_library_warns_of_fills_no_log(
+    links: aiohttp.ClientSession,
+    site: Site,
+    packets: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # A line for each packet of a flood, which costs its sender nothing.
+    async with links.ws_connect(site.url + SOCKET_PATH) as ws:
+        for packet in packets:
+            await ws.send_str(packet)
+        while (await ws.receive(timeout=5)).type is aiohttp.WSMsgType.TEXT:
+            pass
+    assert [line.getMessage() for line in caplog.records if line.levelname != "DEBUG"] == []
+
+
+@pytest.mark.parametrize(
     "trick",
     [
         ["40"],

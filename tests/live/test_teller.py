@@ -46,7 +46,7 @@ class Page:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
-    monkeypatch.setattr("waitroom.clock.now_ms", lambda: int(found.now_ms))
+    monkeypatch.setattr("waitroom.clock.monotonic_ms", lambda: int(found.now_ms))
     monkeypatch.setattr("waitroom.live.teller.sleep", found.sleep)
     return found
 

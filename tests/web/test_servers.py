@@ -22,6 +22,7 @@ from tests.web.helpers import (
     ticket_of,
 )
 from tests.web.test_hardening import NO_HTTP
+from waitroom.clock import monotonic_s
 from waitroom.errors import ConfigError
 from waitroom.room import Directory, Room
 from waitroom.web.serve import listen
@@ -42,11 +43,16 @@ async def waiting_page(links: aiohttp.ClientSession, http: httpx.AsyncClient, ur
     return page
 
 
-async def raw(site: Site, sent: bytes, *, end: bool = False) -> bytes:
+async def raw(
+    site: Site, sent: bytes, *, end: bool = False, pause_s: float = 0, more: bytes = b""
+) -> bytes:
     """Send bytes, and nothing more if that is the end; return the head of the answer."""
     address = urlsplit(site.url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     writer.write(sent)
+    if more:
+        await asyncio.sleep(pause_s)
+        writer.write(more)
     if end:
         writer.write_eof()
     try:
@@ -57,6 +63,24 @@ async def raw(site: Site, sent: bytes, *, end: bool = False) -> bytes:
         return b""
     finally:
         writer.close()
+
+
+async def kept_s(site: Site, sent: bytes, drop: bytes = b"") -> float:
+    """Send bytes, then a drop now and again; return after how long the connection is closed."""
+    address = urlsplit(site.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(sent)
+    began_s = monotonic_s()
+    while (left_s := began_s + 5 - monotonic_s()) > 0:
+        try:
+            if not await asyncio.wait_for(reader.read(65_536), min(0.3, left_s)):
+                break
+        except TimeoutError:
+            writer.write(drop)
+        except ConnectionError:
+            break
+    writer.close()
+    return monotonic_s() - began_s
 
 
 async def test_a_page_waits_beats_and_is_admitted(
@@ -103,6 +127,80 @@ async def test_what_is_no_http_is_cut_off(site: Site, http: httpx.AsyncClient) -
         first_line, *_ = (await raw(site, request_text, end=True)).split(b"\r\n")
         assert first_line == b"" or first_line.split(b" ")[1] in (b"400", b"404"), request_text
     assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_whoever_asks_for_nothing_is_not_kept_for_ever(
+    serve: Serve,
+    server: str,
+    full: Room,
+    http: httpx.AsyncClient,
+    links: aiohttp.ClientSession,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A few thousand of them would use up all open files."""
+    limit_s = 1 if server == "granian" else 0.5
+    monkeypatch.setattr(f"waitroom.web.servers.under_{server}.KEEP_ALIVE_S", limit_s)
+    quick = await serve(server=server)
+    page = await waiting_page(links, http, quick.url)
+    whole = b"GET /__waitroom/full/board HTTP/1.1\r\nHost: a\r\n\r\n"
+    head = b"GET /__waitroom/full/board HTTP/1.1\r\nHost: a\r\nX: "
+    body = b"POST /__waitroom/full/enter HTTP/1.1\r\nHost: a\r\nContent-Length: 999\r\n\r\n"
+    kept = [kept_s(quick, *sent) for sent in ((b"",), (whole,), (head, b"a"), (whole, head[:1]))]
+    assert max(await asyncio.gather(*kept, kept_s(quick, body, b"a"))) < 3
+    # A socket may be silent.
+    assert await page.ask("heartbeat") == {"ok": True}
+    await page.close()
+
+
+async def test_a_slow_answer_is_not_cut_off(
+    serve: Serve, full: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Uvicorn has a limit of ours for whoever asks for nothing."""
+    monkeypatch.setattr("waitroom.web.servers.under_uvicorn.KEEP_ALIVE_S", 0.4)
+    quick = await serve(server="uvicorn")
+    room = quick.services.hub.room
+
+    async def slow(name: str) -> Room:
+        await asyncio.sleep(0.7)
+        return await room(name)
+
+    monkeypatch.setattr(quick.services.hub, "room", slow)
+    head = b"GET /__waitroom/full HTTP/1.1\r\nHost: a\r\n"
+    assert (await raw(quick, head, pause_s=0.1, more=b"\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_socket_to_another_address_is_refused_without_a_word_in_the_log(
+    site: Site, links: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path in ("/", "/__waitroom/full", "/__waitroom/full/enter", "/nowhere"):
+        with pytest.raises(aiohttp.WSServerHandshakeError, match="40[0345]"):
+            await links.ws_connect(site.url + path)
+    assert not caplog.records
+
+
+async def test_odd_addresses_and_handshakes_leave_no_traceback(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody could fill the log with them."""
+    upgrade = (
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\nHost: a"
+    )
+    socket = f"GET {SOCKET_PATH} HTTP/1.1\r\n".encode() + upgrade
+    for head in (
+        b"GET http://[::1 HTTP/1.1\r\nHost: a",
+        b"CONNECT a:80 HTTP/1.1\r\nHost: a",
+        b"GET http://a HTTP/1.1\r\nHost: a",
+        b"OPTIONS * HTTP/1.1\r\nHost: a",
+        socket + b"\r\nSec-WebSocket-Extensions: \xff",
+        socket + b"\r\nSec-WebSocket-Protocol: a, \xff b",
+        socket + b"\xff",
+        socket.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        b"GET /x HTTP/1.1\r\n" + upgrade,
+    ):
+        answer = await raw(site, head + b"\r\n\r\n", pause_s=0.05, more=b"\x81\x80abcd")
+        assert answer[9:12] in (b"101", b"200", b"400", b"403", b"404", b"405"), (head, answer)
+    assert not [each for each in caplog.records if each.exc_info or "Traceback" in each.message]
 
 
 async def test_an_upgrade_to_http2_is_answered_in_http1(site: Site) -> None:

@@ -99,6 +99,9 @@ class PageSocket(AsyncSocket):  # type: ignore[misc]
 
     def end(self) -> None:
         """Take nothing more from the page, and send it nothing new."""
+        if self.ended:
+            # The wait for a frame can't be told again while it is being broken off.
+            return
         self.ended = True
         if self._reading is not None:
             self._reading.reschedule(0)
@@ -126,15 +129,17 @@ class PageSocket(AsyncSocket):  # type: ignore[misc]
             receive: The connection's own; its first message has been taken.
         """
         self.connected = self.upgraded = True
-        await send({"type": "websocket.accept"})
-        self._send = send
-        self._writer = asyncio.create_task(self._write_backlog())
         try:
+            await send({"type": "websocket.accept"})
+            self._send = send
+            self._writer = asyncio.create_task(self._write_backlog())
             await self._read(receive)
         finally:
             self.ended = True
             await self.close(abort=True, reason=self.server.reason.TRANSPORT_CLOSE)
             await self._finish(send)
+            # All of the server's connection hangs on it, and this one on the list of pings.
+            self._send = None
 
     async def _read(self, receive: Receive) -> None:
         on_message = self.server.handlers["message"]
@@ -170,8 +175,8 @@ class PageSocket(AsyncSocket):  # type: ignore[misc]
         except StopIteration:
             return
         except Exception:
-            # Whatever the server raises then: the page is gone, and reading will say so.
-            self.ended = True
+            # Whatever the server raises then: the page is gone.
+            self.end()
         else:
             self._backlog = deque()
             self._writer = asyncio.create_task(self._write_backlog(_Begun(writing, waits_for)))
@@ -183,7 +188,7 @@ class PageSocket(AsyncSocket):  # type: ignore[misc]
             while self._backlog and self._send is not None:
                 await self._send({"type": "websocket.send", "text": self._backlog.popleft()})
         except Exception:
-            self.ended = True
+            self.end()
         self._backlog = None
         self._writer = None
 

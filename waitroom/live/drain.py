@@ -68,8 +68,12 @@ class Drain:
             await self._until(began_s + spread_s * number / len(pages))
             page.end()
         for _ in range(_LOOKS):
-            if not self._sockets.pages():
+            left = self._sockets.pages()
+            if not left:
                 break
+            for page in left:
+                # Those too that were just coming in when the door was closed.
+                page.end()
             await asyncio.sleep(GOODBYE_S / _LOOKS)
 
     async def _until(self, moment_s: float) -> None:

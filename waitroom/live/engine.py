@@ -43,8 +43,11 @@ class PageEngine(engineio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_connect(
         self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
-    ) -> str:
+    ) -> Any:
         """Serve a connection from its handshake to its end."""
+        if environ["asgi.scope"]["type"] != "websocket":
+            # The server has not taken it for a handshake, as in HTTP/1.0.
+            return self._bad_request("Invalid websocket upgrade")
         if self.start_service_task:
             self.start_service_task = False
             self.service_task_handle = self.start_background_task(self._service_task)

@@ -44,13 +44,13 @@ class Faults:
         Args:
             room: Which; empty for the list of rooms.
             error: What happened.
-            began_ms: When the work began that failed: a Redis that hangs was away since then, not
-                since it timed out.
+            began_ms: When the work began that failed, monotonic: a Redis that hangs was away since
+                then, not since it timed out.
         """
         self._detail = error.detail
         since_ms = self._since_ms.setdefault(room, began_ms)
         line = self._hub.lines.get(room)
-        if line and room not in self._shown and clock.now_ms() - since_ms >= SHOWN_MS:
+        if line and room not in self._shown and clock.monotonic_ms() - since_ms >= SHOWN_MS:
             self._shown.add(room)
             await self._hub.tell_error(line, error)
 
@@ -68,7 +68,7 @@ class Faults:
         ended = sorted(self._logged.keys() - self._since_ms.keys())
         if ended:
             first_ms = min(self._logged[room] for room in ended)
-            log.info("store_available", away_ms=clock.now_ms() - first_ms, **_named(ended))
+            log.info("store_available", away_ms=clock.monotonic_ms() - first_ms, **_named(ended))
         self._logged = dict(self._since_ms)
 
 

@@ -60,11 +60,14 @@ class Hub:
 
     async def board(self, room: Room) -> Board:
         """Return a board at most about a second old."""
-        line = self.line(room)
-        if line.board is None or clock.now_ms() - line.board_read_ms >= BOARD_OLD_MS:
-            line.board = await room.board()
-            line.board_read_ms = clock.now_ms()
-            line.told = line.told or line.board
+        line, asked_ms = self.line(room), clock.monotonic_ms()
+        if line.board is not None and asked_ms - line.board_read_ms < BOARD_OLD_MS:
+            return line.board
+        found = await room.board()
+        if line.board is None or line.board_read_ms < asked_ms:
+            line.board, line.board_read_ms = found, clock.monotonic_ms()
+            line.told = line.told or found
+        # Else somebody has read a newer one meanwhile.
         return line.board
 
     async def answer(self, room: Room, standing: Standing) -> dict[str, Any]:
@@ -82,7 +85,7 @@ class Hub:
             watcher.links += (link,)
         self.note(line, watcher, standing)
         watcher.told_position = watcher.position
-        watcher.told_ms = watcher.heard_ms = clock.now_ms()
+        watcher.told_ms = watcher.heard_ms = clock.monotonic_ms()
 
     def unwatch(self, room_name: str, visitor: str, link: Link) -> None:
         """Forget a socket. The visitor keeps the place: a socket is not a visitor."""
@@ -99,7 +102,7 @@ class Hub:
         line = self.lines.get(room_name)
         watcher = line.watchers.get(visitor) if line else None
         if line is not None and watcher is not None:
-            watcher.heard_ms = clock.now_ms()
+            watcher.heard_ms = clock.monotonic_ms()
             line.beats.add(visitor)
 
     async def told_admitted(self, room_name: str, visitors: Iterable[str]) -> None:
@@ -115,13 +118,13 @@ class Hub:
         """Send a visitor the answer as it is now.
 
         Pages that have not read the last one are left out: what they were not told, they hear
-        when they read again.
+        when they read again. Nor does anybody hear of waiting who has no place yet.
         """
         free = [link for link in watcher.links if not link.busy]
         updates = _updates(line)
-        if updates is None or not free:
+        if updates is None or not free or _is_placeless(updates.board, watcher):
             return
-        watcher.told_position, watcher.told_ms = watcher.position, clock.now_ms()
+        watcher.told_position, watcher.told_ms = watcher.position, clock.monotonic_ms()
         text = updates.packet(watcher.position)
         for link in free:
             link.push(text)
@@ -167,6 +170,10 @@ class Hub:
                 link.push(text)
             if number % BATCH == 0:
                 await asyncio.sleep(0)
+
+
+def _is_placeless(board: Board, watcher: Watcher) -> bool:
+    return watcher.position == 0 and board.state != "closed"
 
 
 def _updates(line: LocalLine) -> Updates | None:

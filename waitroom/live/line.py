@@ -38,8 +38,8 @@ class Watcher:
         position: 1-based, as last known.
         entered_ms: When Redis last said where this visitor stands, by its clock.
         told_position: What the visitor was last told; 0 = nothing yet.
-        told_ms: When.
-        heard_ms: When a page of the visitor was last heard of, this host's clock.
+        told_ms: When, monotonic.
+        heard_ms: When a page of the visitor was last heard of, monotonic.
     """
 
     visitor: str
@@ -59,8 +59,8 @@ class LocalLine:
     Attributes:
         room: The room.
         board: The newest board; None until the first one.
-        board_read_ms: When it was read, this host's clock.
-        look_ms: When the ticker reads it again, this host's clock.
+        board_read_ms: When it was read, monotonic.
+        look_ms: When the ticker reads it again, monotonic.
         updates: The packets made of the board.
         walked: The board that the teller was last shown.
         walk: The teller's round over the watchers, while there is one.
@@ -93,7 +93,7 @@ def due_ms(watcher: Watcher) -> int:
         watcher: The visitor, with the newest position.
 
     Returns:
-        Milliseconds of this host's clock; the past when it should be now.
+        Monotonic milliseconds; the past when it should be now.
     """
     moved = abs(watcher.position - watcher.told_position)
     matters = moved >= max(1.0, watcher.told_position * MOVE_SHARE)

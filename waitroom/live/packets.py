@@ -1,8 +1,9 @@
 """The library's Socket.IO server, stricter: what no page sends ends the connection.
 
 As it comes, the library logs a traceback for each broken packet, leaves a connection half open
-after a broken frame, collects as many binary parts as a packet announces, and lets a page call
-the handlers of ``connect`` and ``disconnect`` like any other.
+after a broken frame, warns of each event before the handshake and of each answer to nothing,
+collects as many binary parts as a packet announces, and lets a page call the handlers of
+``connect`` and ``disconnect`` like any other.
 """
 
 import logging
@@ -22,7 +23,6 @@ _PACKET_TYPES = frozenset(
         socketio.packet.CONNECT,
         socketio.packet.DISCONNECT,
         socketio.packet.EVENT,
-        socketio.packet.ACK,
     )
 )
 #: How the names of our cookies begin.
@@ -120,6 +120,13 @@ class PageServer(socketio.AsyncServer):  # type: ignore[misc]
             self._bad_packet()
             if eio_sid in self.eio.sockets:
                 self.eio.sockets[eio_sid].end()
+
+    async def _handle_event(
+        self, eio_sid: str, namespace: str | None, id: int | None, data: list[Any]
+    ) -> None:
+        if self.manager.sid_from_eio_sid(eio_sid, "/") is None:
+            raise ValueError("an event before the handshake")
+        await super()._handle_event(eio_sid, namespace, id, data)
 
 
 def own_cookies(scope: Any) -> str:

@@ -79,15 +79,23 @@ class Teller:
         for number, watcher in enumerate(watchers):
             if number and number % BATCH == 0:
                 await sleep(pause_s if watcher.position > HEAD else 0)
-            if _is_here(line, watcher) and not read_position(watcher, board):
+            if _is_here(line, watcher) and _is_missed(watcher, board):
                 line.gone.add(watcher.visitor)
-            left_ms = due_ms(watcher) - clock.now_ms()
+            left_ms = due_ms(watcher) - clock.monotonic_ms()
             if 0 < left_ms <= LATE_MS:
                 # And one more, for what was cut off.
                 await sleep((left_ms + 1) / 1_000)
             # Not those who were admitted or left since the round began.
-            if due_ms(watcher) <= clock.now_ms() and _is_here(line, watcher):
+            if due_ms(watcher) <= clock.monotonic_ms() and _is_here(line, watcher):
                 self._hub.tell(line, watcher)
+
+
+def _is_missed(watcher: Watcher, board: Board) -> bool:
+    """Return whether only Redis knows where a watcher is, with the newest position read."""
+    if watcher.position == 0:
+        # Came while the room was closed, and has no place before it opens.
+        return board.state != "closed"
+    return not read_position(watcher, board)
 
 
 def _is_here(line: LocalLine, watcher: Watcher) -> bool:

@@ -110,7 +110,7 @@ class Ticker:
     async def tick(self) -> None:
         """Do one round for every room; a fault of Redis is noted, shown and outlived."""
         started = clock.monotonic_s()
-        if self._hub.look_again or clock.now_ms() - self._refreshed_ms >= READ_MS:
+        if self._hub.look_again or clock.monotonic_ms() - self._refreshed_ms >= READ_MS:
             await self._take({LIST: self._refresh})
         lines = list(self._hub.lines.values())
         await self._take({line.room.name: partial(self._tick_line, line) for line in lines})
@@ -129,7 +129,7 @@ class Ticker:
             await asyncio.wait(new, timeout=TURN_S)
 
     async def _turn(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        began_ms = clock.now_ms()
+        began_ms = clock.monotonic_ms()
         try:
             await work()
         except StoreError as e:
@@ -153,13 +153,10 @@ class Ticker:
     async def _refresh(self) -> None:
         self._hub.look_again = False
         rooms = await self._directory.refresh()
-        self._refreshed_ms = now = clock.now_ms()
-        with store_errors():
-            redis = self._store.redis
-            await redis.zadd(PROCESSES, {self.name: now})
-            await redis.zremrangebyscore(PROCESSES, "-inf", now - PROCESS_FORGOTTEN_MS)
+        self._refreshed_ms = clock.monotonic_ms()
         for room in rooms:
-            self._hub.line(room)
+            # Deleted and made anew since, it is another one.
+            self._hub.line(room).room = room
         for name in set(self._hub.lines) - {room.name for room in rooms}:
             line = self._hub.lines.pop(name)
             self._teller.end([line])
@@ -170,6 +167,15 @@ class Ticker:
             for line in self._hub.lines.values():
                 self._beat_all(line)
                 line.look_ms = 0
+        # Last: on a Cluster its node may be away, which concerns no room.
+        await self._sign_in()
+
+    async def _sign_in(self) -> None:
+        """Note that this process is alive."""
+        redis, now_ms = self._store.redis, clock.now_ms()
+        with store_errors():
+            await redis.zadd(PROCESSES, {self.name: now_ms})
+            await redis.zremrangebyscore(PROCESSES, "-inf", now_ms - PROCESS_FORGOTTEN_MS)
 
     async def _tick_line(self, line: LocalLine) -> None:
         try:
@@ -177,7 +183,7 @@ class Ticker:
             # The channel tells everybody, this process too; see listener.py.
             await line.room.admit()
             await self._find_gone(line)
-            if clock.now_ms() >= line.look_ms:
+            if clock.monotonic_ms() >= line.look_ms:
                 await self._read_board(line)
             self._teller.start(line)
         except RoomNotFoundError:
@@ -187,12 +193,17 @@ class Ticker:
 
     async def _pass_on_beats(self, line: LocalLine) -> None:
         # Of those too whose socket has ended since: it was they who were heard.
-        visitors = list(line.beats)
-        if visitors:
-            unknown = await line.room.beat(visitors)
+        if not line.beats:
+            return
+        # Who is heard of meanwhile is passed on by the next tick.
+        heard, line.beats = line.beats, set()
+        try:
+            unknown = await line.room.beat(list(heard))
             await self._enter_again(line, [line.watchers[v] for v in unknown if v in line.watchers])
-        # Only now: a beat that Redis did not take is passed on by the next tick.
-        line.beats.difference_update(visitors)
+        except BaseException:
+            # As is a beat that Redis did not take.
+            line.beats |= heard
+            raise
 
     async def _find_gone(self, line: LocalLine) -> None:
         names, line.gone = line.gone, set()
@@ -203,9 +214,13 @@ class Ticker:
             await self._enter_again(line, gone)
 
     async def _read_board(self, line: LocalLine) -> None:
-        board, now = await line.room.board(max_age_ms=BOARD_MS), clock.now_ms()
+        board, now = await line.room.board(max_age_ms=BOARD_MS), clock.monotonic_ms()
         if line.board is None or board.at_ms != line.board.at_ms:
             line.look_ms = now + LOOK_MS
+        if line.board is not None and board.at_ms < line.board.at_ms:
+            # The clock of Redis was set back: positions of before would count as newer for long.
+            for watcher in line.watchers.values():
+                watcher.entered_ms = 0
         line.board, line.board_read_ms = board, now
         before, line.told = line.told, board
         if before is not None:
@@ -244,7 +259,7 @@ class Ticker:
         line.beats.update(present)
 
     def _present(self, line: LocalLine, watcher: Watcher) -> bool:
-        return clock.now_ms() - watcher.heard_ms < line.room.settings.heartbeat_ttl_s * 1_000
+        return clock.monotonic_ms() - watcher.heard_ms < line.room.settings.heartbeat_ttl_s * 1_000
 
 
 def _error_payload(code: str) -> dict[str, str]:

@@ -6,6 +6,7 @@ odd requests for these, and every refusal, which it shows like any other.
 """
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from quart import Quart
 
@@ -46,7 +47,19 @@ class Lane:
                 if reply is not None:
                     await _send(send, reply)
                     return
-        await self._app(scope, receive, send)
+        await self._app(_readable(scope), receive, send)
+
+
+def _readable(scope: Any) -> Any:
+    """Return a scope whose path does not make Quart raise, as that of ``CONNECT`` does."""
+    path = scope.get("path", "/")
+    if path.startswith("/"):
+        return scope
+    try:
+        readable = urlsplit(path).path
+    except ValueError:
+        return {**scope, "path": f"/{path}"}
+    return scope if readable else {**scope, "path": "/"}
 
 
 def _verb(scope: Any) -> tuple[Verb | None, str]:

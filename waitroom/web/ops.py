@@ -5,7 +5,7 @@ import asyncio
 from quart import Blueprint, Response
 
 from waitroom import clock
-from waitroom.errors import ServiceError, StoreError
+from waitroom.errors import StoppingError, StoreError
 from waitroom.jobs.health import job_health
 from waitroom.room import Figures, Room
 from waitroom.room.store import store_errors
@@ -34,7 +34,7 @@ async def healthz() -> Response:
 async def readyz() -> Response:
     """Answer 200 when visitors can be served: Redis answers and the rooms were read."""
     if services().drain.begun:
-        raise ServiceError("This process is about to stop.")
+        raise StoppingError("This process is about to stop.")
     with store_errors():
         await services().store.redis.ping()
     if not services().ticker.healthy:

@@ -18,7 +18,7 @@ from granian.server.embed import Server
 
 from waitroom.web.servers.counted import Counted
 from waitroom.web.servers.lifespan import lifespan
-from waitroom.web.servers.limits import BACKLOG, MAX_HEADERS, App
+from waitroom.web.servers.limits import BACKLOG, KEEP_ALIVE_S, MAX_HEADERS, App
 
 #: Longest wait for connections that nobody is served by any more, seconds.
 GOODBYE_S = 1.0
@@ -40,13 +40,16 @@ async def run(app: App, listener: socket.socket, *, stop: asyncio.Event, grace_s
     log.warning("granian_takes_long_messages", most_bytes=64 << 20)
     counted = Counted(app)
     server = Server(
-        _Nameless(counted),
+        _Mended(counted),
         host,
         port,
         interface=Interfaces.ASGINL,
         # No HTTP/2 without TLS: see `_WithoutH2C`.
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(max_buffer_size=MAX_HEADERS),
+        # Proxies keep connections for up to 60 s; whoever closes first must not be the server.
+        http1_settings=HTTP1Settings(
+            header_read_timeout=KEEP_ALIVE_S * 1000, max_buffer_size=MAX_HEADERS
+        ),
         backlog=BACKLOG,
         # More than this many open requests and sockets are not accepted; nobody else limits them.
         backpressure=1 << 20,
@@ -67,8 +70,8 @@ async def run(app: App, listener: socket.socket, *, stop: asyncio.Event, grace_s
             await serving
 
 
-class _Nameless:
-    """Leaves no room for the server's own name in an answer."""
+class _Mended:
+    """Says only what the server understands, and leaves no room for its own name in an answer."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -81,4 +84,8 @@ class _Nameless:
                 message = {**message, "headers": [*message["headers"], (b"server", b"")]}
             await send(message)
 
-        await self._app(scope, receive, named if scope["type"] == "http" else send)
+        if scope["type"] == "websocket":
+            # It offers to refuse a socket with an answer, and raises when that is done.
+            await self._app({**scope, "extensions": {}}, receive, send)
+        else:
+            await self._app(scope, receive, named)

@@ -3,16 +3,21 @@
 import asyncio
 import logging
 import socket
+from dataclasses import replace
 from typing import Any, cast
 
 import h11
 from hypercorn import protocol
 from hypercorn.asyncio import serve as hypercorn_serve
 from hypercorn.config import Config as HypercornConfig
+from hypercorn.protocol import h11 as h11_protocol
 from hypercorn.protocol import ws_stream
+from hypercorn.protocol.events import Body, Data, Event, Request
 from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.ws_stream import ASGIWebsocketState, WSStream
 from wsproto.extensions import PerMessageDeflate
 
+from waitroom.web.servers.handshake import ascii_handshake
 from waitroom.web.servers.limits import (
     BACKLOG,
     KEEP_ALIVE_S,
@@ -38,6 +43,7 @@ def hypercorn_config(bind: str) -> HypercornConfig:
     """
     vars(ws_stream)["PerMessageDeflate"] = _Uncompressed
     vars(protocol)["H11Protocol"] = _WithoutH2C
+    vars(h11_protocol)["WSStream"] = _Unmoved
     found = HypercornConfig()
     found.websocket_max_message_size = MAX_WEBSOCKET_MESSAGE
     found.bind = [bind]
@@ -66,6 +72,21 @@ class _Uncompressed(PerMessageDeflate):
 
     def accept(self, offer: str) -> None:
         """Decline."""
+
+
+class _Unmoved(WSStream):
+    """Ignores what comes after a refusal, and reads any handshake.
+
+    Hypercorn would refuse once more, which raises: anybody could fill the log with tracebacks.
+    """
+
+    async def handle(self, event: Event) -> None:
+        """Take what came."""
+        if isinstance(event, Request):
+            event = replace(event, headers=ascii_handshake(event.headers))
+        refused = self.state in (ASGIWebsocketState.RESPONSE, ASGIWebsocketState.HTTPCLOSED)
+        if not (refused and isinstance(event, Body | Data)):
+            await super().handle(event)
 
 
 class _WithoutH2C(H11Protocol):

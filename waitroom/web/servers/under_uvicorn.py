@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from waitroom.web.servers.counted import Counted
+from waitroom.web.servers.handshake import ascii_handshake
 from waitroom.web.servers.limits import (
     BACKLOG,
     KEEP_ALIVE_S,
@@ -56,7 +58,22 @@ async def run(app: App, listener: socket.socket, *, stop: asyncio.Event, grace_s
 
 
 class _InPieces(H11Protocol):
-    """Reads no more at once than Hypercorn: a head is measured only when it is not complete."""
+    """Reads no more at once than Hypercorn: a head is measured only when it is not complete.
+
+    And no longer: Uvicorn itself waits for ever for a first request, and for the rest of any.
+    """
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for a request."""
+        super().connection_made(transport)
+        self._limit()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        super().connection_lost(exc)
+        self._forget_limit()
 
     def data_received(self, data: bytes) -> None:
         """Take what came, piece by piece."""
@@ -66,6 +83,33 @@ class _InPieces(H11Protocol):
             receive = super().data_received if protocol is self else protocol.data_received
             if not self.transport.is_closing():
                 receive(data[start : start + READ_MAX])
+        self._limit()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """Go on as a socket."""
+        self.headers = ascii_handshake(self.headers)
+        super().handle_websocket_upgrade(event)
+
+    def _limit(self) -> None:
+        if self._served():
+            self._forget_limit()
+        elif self._patience is None:
+            self._patience = self.loop.call_later(KEEP_ALIVE_S, self._give_up)
+
+    def _served(self) -> bool:
+        """Say whether nobody waits for the other side: a request is answered, or it is a socket."""
+        protocol = cast(asyncio.Protocol, self.transport.get_protocol())
+        answering = self.cycle is not None and not self.cycle.response_complete
+        return answering or protocol is not self or self.transport.is_closing()
+
+    def _forget_limit(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _give_up(self) -> None:
+        if not self._served():
+            self.timeout_keep_alive_handler()
 
 
 class _Server(uvicorn.Server):
