@@ -2,6 +2,8 @@
 PORT ?= 8000
 DEMO_PORT ?= 8080
 PYTEST_ARGS ?=
+# Test files run side by side in so many processes; most of a test is waiting.
+TEST_PROCESSES ?= 2
 BENCH_ARGS ?=
 LOADTEST_ARGS ?=
 
@@ -31,7 +33,7 @@ test: setup ## Run all tests; PYTEST_ARGS are passed on
 	@.ci/chromium
 	@.ci/proxies
 	@.ci/redis
-	$(BIN)/pytest -q $(PYTEST_ARGS)
+	$(BIN)/pytest -q --numprocesses $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 check: setup ## Format, lint and types; unit tests of the splash page and of the Worker
 	$(BIN)/ruff format --check .

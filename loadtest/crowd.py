@@ -16,11 +16,12 @@ from locust.runners import WorkerRunner
 from loadtest.crew import Crew, obey_master
 from loadtest.line import Line
 from loadtest.plan import Plan
+from loadtest.ports import free_port
 from loadtest.room import RoomTruth
 from loadtest.run import Run, TableShape
 from loadtest.servers import Servers
 from loadtest.shapes import Shape
-from loadtest.stand import Stand, free_port
+from loadtest.stand import Stand
 from loadtest.visitor import Visitor
 from loadtest.world import World
 

@@ -8,7 +8,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from urllib.request import urlopen
 
 import orjson
 
+from loadtest.ports import free_port
 from waitroom.embedded import Valkey
 
 ROOM = "shop"
@@ -181,13 +181,6 @@ class Stand:
             except (URLError, OSError):
                 time.sleep(0.1)
         raise StandError(f"{name} does not answer; its log ends:\n{self.log(name)}")
-
-
-def free_port() -> int:
-    """Return a TCP port of the loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def _assignments(settings: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,6 @@ One embedded Valkey a run, on a private socket; each test that asks for `store` 
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import pytest
 import redis
 from playwright.async_api import Browser, async_playwright
 
+from loadtest.ports import free_port
 from tests.cluster.servers import Cluster, RedisServer, temporary_folder
 from waitroom.clock import monotonic_s
 from waitroom.config import Config
@@ -155,20 +155,10 @@ def environment(redis_url: str, tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def free_port() -> Callable[[], int]:
-    """Return a function that names a TCP port of the loopback nobody uses, a new one each call."""
-    given: set[int] = set()
-
-    def find() -> int:
-        while True:
-            with socket.create_server(("127.0.0.1", 0)) as listener:
-                port: int = listener.getsockname()[1]
-            if port not in given:
-                given.add(port)
-                return port
-
-    return find
+@pytest.fixture(name="free_port")
+def free_port_() -> Callable[[], int]:
+    """Return a function that names a TCP port of the loopback nobody uses."""
+    return free_port
 
 
 @dataclass

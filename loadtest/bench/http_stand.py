@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 import psutil
 
 from loadtest.bench.generator import Visitors, throughput
-from loadtest.bench.workerd import free_port
+from loadtest.ports import free_port
 from waitroom.embedded import Valkey
 
 ROOM = "full"

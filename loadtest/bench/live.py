@@ -22,7 +22,7 @@ import uvloop
 
 from loadtest.bench.live_visitors import ROOM, Crowd, tickets, until
 from loadtest.bench.rows import Row, at_least, at_most
-from loadtest.bench.workerd import free_port
+from loadtest.ports import free_port
 from waitroom.embedded import Valkey
 from waitroom.room import Directory, RoomSettings, Store
 from waitroom.tokens import Tokens

@@ -19,7 +19,8 @@ from urllib.request import urlopen
 import psutil
 
 from loadtest.bench.generator import throughput
-from loadtest.bench.workerd import Worker, Workerd, build, free_port
+from loadtest.bench.workerd import Worker, Workerd, build
+from loadtest.ports import free_port
 from waitroom import clock
 from waitroom.tokens import Pass, Tokens
 

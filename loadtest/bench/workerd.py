@@ -4,6 +4,7 @@ A Worker is a file of ES module code, text bindings, and services by address. Te
 benchmarks start as many as they like; one takes about a tenth of a second.
 """
 
+import fcntl
 import os
 import platform
 import re
@@ -152,10 +153,13 @@ def build() -> Path:
     edge = ROOT / "edge"
     sources = [*(edge / "src").rglob("*.*"), edge / "package.json", WRANGLER]
     newest = max(path.stat().st_mtime for path in sources if ".test." not in path.name)
-    if not BUNDLE.exists() or BUNDLE.stat().st_mtime < newest:
-        done = npm("run", "build")
-        if done.returncode:
-            raise RuntimeError(f"the Worker was not built: {done.stdout}{done.stderr}")
+    with (edge / "node_modules" / ".building").open("w") as turn:
+        # Tests run in several processes, and all of them want it.
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not BUNDLE.exists() or BUNDLE.stat().st_mtime < newest:
+            done = npm("run", "build")
+            if done.returncode:
+                raise RuntimeError(f"the Worker was not built: {done.stdout}{done.stderr}")
     return BUNDLE
 
 
@@ -190,12 +194,6 @@ def compatibility_date() -> str:
     if found is None:
         raise RuntimeError("edge/wrangler.jsonc names no compatibility_date")
     return found[1]
-
-
-def free_port() -> int:
-    """Return a port of the loopback that nobody uses now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def binary() -> str:

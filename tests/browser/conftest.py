@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from loadtest.ports import free_port
 from tests.conftest import PATIENCE_S, Processes
 from waitroom.clock import monotonic_s
 from waitroom.embedded import Valkey
@@ -62,7 +63,7 @@ class Site:
 def running_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Return one installation for all browser tests."""
     folder = tmp_path_factory.mktemp("site")
-    port, demo_port = _free_ports(2)
+    port, demo_port = free_port(), free_port()
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("WAITROOM_")
     } | {
@@ -166,16 +167,6 @@ async def holds(condition: Callable[[], Any], patience_s: float = PATIENCE_S) ->
         assert monotonic_s() < deadline, "it did not come true in time"
         await asyncio.sleep(0.05)
     return found
-
-
-def _free_ports(count: int) -> list[int]:
-    import socket
-
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [int(listener.getsockname()[1]) for listener in listeners]
-    for listener in listeners:
-        listener.close()
-    return ports
 
 
 def _settled(shop: str, sign: str) -> bool:

@@ -6,7 +6,6 @@ Each lives in a temporary folder and on the loopback, and is ended by its own pr
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,17 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import SystemRandom
 from typing import Any
 
 import redis
 
+from loadtest.ports import free_port
 from waitroom.clock import monotonic_s
 
 #: Longest wait for servers to agree on something, seconds.
 PATIENCE_S = 30.0
-#: Below the ports that a system gives to outgoing connections, so that one is free after a kill.
-PORTS = range(12_000, 30_000)
 SLOTS = 16_384
 
 
@@ -46,16 +43,6 @@ def wait_until(condition: Callable[[], object], patience_s: float = PATIENCE_S) 
             pass
         assert monotonic_s() < deadline, "the servers did not get there in time"
         time.sleep(0.01)
-
-
-def _free_port() -> int:
-    while True:
-        port = SystemRandom().choice(PORTS)
-        try:
-            with socket.create_server(("127.0.0.1", port)):
-                return port
-        except OSError:
-            continue
 
 
 def _words(options: dict[str, str]) -> list[str]:
@@ -93,9 +80,9 @@ class RedisServer:
         fixed = self.port != 0
         for _ in range(10):
             if not fixed:
-                self.port = _free_port()
+                self.port = free_port()
                 if "cluster-enabled" in self.options:
-                    self.options["cluster-port"] = str(_free_port())
+                    self.options["cluster-port"] = str(free_port())
             self._launch()
             while self.alive:
                 if self._answers():

@@ -17,7 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
-from loadtest.bench.workerd import Worker, Workerd, build, free_port
+from loadtest.bench.workerd import Worker, Workerd, build
+from loadtest.ports import free_port
 from tests.conftest import EDGE_TOKEN, SECRET_KEY, Processes
 from tests.edge.background import Background, Cache, Origin
 from tests.edge.link import Link

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from loadtest.bench.workerd import free_port
+from loadtest.ports import free_port
 from tests.edge.conftest import Installation
 from tests.edge.visitors import Edge, Guarded
 from waitroom import clock

@@ -2,15 +2,13 @@
 
 import gzip
 
-from loadtest.bench.workerd import BUNDLE, bundle_files, npm
+from loadtest.bench.workerd import build, bundle_files
 
 LIMIT = 20_000
 
 
 def test_the_worker_deploys_dry_and_is_small() -> None:
-    done = npm("run", "build")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert BUNDLE.exists()
-    size = sum(len(gzip.compress(path.read_bytes(), 9)) for path in bundle_files())
+    files = bundle_files(build())
+    size = sum(len(gzip.compress(path.read_bytes(), 9)) for path in files)
     print(f"bundle: {size} bytes gzipped")
     assert size <= LIMIT

@@ -10,7 +10,7 @@ import pytest
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerConfig
 
-from loadtest.bench.workerd import free_port
+from loadtest.ports import free_port
 from tests.conftest import SECRET_KEY
 from tests.edge.background import Background
 from tests.edge.conftest import Installation
