@@ -51,15 +51,15 @@ async def sign_in() -> Response:
 async def welcome() -> Response:
     """Show the form for a new password, or set it and sign in."""
     if request.method == "GET":
-        return _welcome_form("", "", [])
+        return await _welcome_form("", "", [])
     form = await request.form
     link, name, password = (form.get(each, "") for each in ("link", "name", "password"))
     if password != form.get("again", ""):
-        return _welcome_form(link, name, [Note("The two passwords differ.", "wrong")], 422)
+        return await _welcome_form(link, name, [Note("The two passwords differ.", "wrong")], 422)
     try:
         made = await accounts().accept(_value(link), password, name)
     except (LinkError, AccountNameError, PasswordError, BusyError) as e:
-        return _welcome_form(link, name, [Note(e.detail, "wrong")], e.status)
+        return await _welcome_form(link, name, [Note(e.detail, "wrong")], e.status)
     if made is None:
         return go("sign_in", done="welcome")
     return await _came_in(made, "/console/rooms?done=welcome")
@@ -91,8 +91,10 @@ def _form(
     return page("sign_in.html", status=status, notes=notes, name=name, next=asked, code=code)
 
 
-def _welcome_form(link: str, name: str, notes: list[Note], status: int = 200) -> Response:
-    return page("welcome.html", status=status, notes=notes, link=link, name=name)
+async def _welcome_form(link: str, name: str, notes: list[Note], status: int = 200) -> Response:
+    # Only the first owner chooses a name; whoever was invited has one.
+    first = not await accounts().has_owner()
+    return page("welcome.html", status=status, notes=notes, link=link, name=name, first=first)
 
 
 def _value(link: str) -> str:
