@@ -156,7 +156,9 @@ class Config(BaseSettings):
         except ValueError:
             raise ValueError("must be networks such as 10.1.0.0/16, separated by commas") from None
 
-    @field_validator("redis_url", "rq_redis_url", "edge_token", "smtp_url", "reports_dir", mode="before")
+    @field_validator(
+        "redis_url", "rq_redis_url", "edge_token", "smtp_url", "reports_dir", mode="before"
+    )
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
         # `WAITROOM_REDIS_URL=` in a .env file means "not set".

@@ -19,7 +19,7 @@ def server_options(url: str) -> dict[str, Any]:
     """Return what aiosmtplib needs to know of a mail server.
 
     Args:
-        url: ``smtp[s]://[user:password@]host[:port]``; with ``?tls=off`` nothing is encrypted, which
+        url: ``smtp[s]://[user:password@]host[:port]``; ``?tls=off`` encrypts nothing, which
             is refused when there is a password and the host is another one.
 
     Raises:

@@ -12,11 +12,11 @@ import pytest
 from tests.accounts.conftest import PASSWORD, cheap
 from tests.conftest import Processes
 from waitroom.accounts.accounts import Accounts
+from waitroom.accounts.errors import LinkError
 from waitroom.accounts.signins import SignIn
 from waitroom.accounts.welcome import console_base, welcome
 from waitroom.cli import main
 from waitroom.config import Config
-from waitroom.errors import LinkError
 from waitroom.room import Store
 
 Run = Callable[..., tuple[int, str, str]]

@@ -6,10 +6,7 @@ import pytest
 
 from tests.accounts.conftest import BACKENDS, CLI, PASSWORD, Clock
 from waitroom.accounts.accounts import Accounts
-from waitroom.accounts.links import LIFE_MS
-from waitroom.accounts.signins import SignIn
-from waitroom.accounts.who import Who
-from waitroom.errors import (
+from waitroom.accounts.errors import (
     AccountExistsError,
     AccountNameError,
     AccountNotFoundError,
@@ -17,6 +14,9 @@ from waitroom.errors import (
     PasswordError,
     SignInError,
 )
+from waitroom.accounts.links import LIFE_MS
+from waitroom.accounts.signins import SignIn
+from waitroom.accounts.who import Who
 
 
 async def test_the_first_owner_comes_in_by_a_link(accounts: Accounts) -> None:

@@ -8,16 +8,12 @@ import pytest
 
 from tests.accounts.conftest import BACKENDS, CLI, PASSWORD, Enter
 from waitroom.accounts.accounts import Accounts
+from waitroom.accounts.errors import AccountNotFoundError, AccountsFullError, LastOwnerError
 from waitroom.accounts.keys import ACCOUNTS, CHIEFS, TOKENS
 from waitroom.accounts.scripts import MOST
 from waitroom.accounts.signins import SignIn
 from waitroom.accounts.who import Role, Who
-from waitroom.errors import (
-    AccountNotFoundError,
-    AccountsFullError,
-    ForbiddenError,
-    LastOwnerError,
-)
+from waitroom.errors import ForbiddenError
 from waitroom.room import Store
 
 Work = Callable[[Accounts, Who], Awaitable[Any]]

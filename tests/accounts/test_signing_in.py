@@ -6,12 +6,12 @@ from argon2 import PasswordHasher
 from tests.accounts.conftest import BACKENDS, CLI, PASSWORD, Clock, Enter
 from waitroom.accounts.accounts import Accounts
 from waitroom.accounts.digests import digest
+from waitroom.accounts.errors import PasswordError, SignInError
 from waitroom.accounts.keys import sign_in
 from waitroom.accounts.passwords import Passwords
 from waitroom.accounts.signins import ABSOLUTE_MS, IDLE_MS, SignIn, csrf_fits, csrf_token
 from waitroom.accounts.who import Who
 from waitroom.config import Config
-from waitroom.errors import PasswordError, SignInError
 from waitroom.room import Store
 
 

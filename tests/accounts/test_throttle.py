@@ -13,6 +13,7 @@ from argon2.profiles import CHEAPEST
 from tests.accounts.conftest import BACKENDS, CLI, PASSWORD, Clock, Enter
 from tests.web.helpers import eventually_true
 from waitroom.accounts.accounts import Accounts
+from waitroom.accounts.errors import BusyError, SignInError, ThrottledError
 from waitroom.accounts.passwords import AT_ONCE, WAITING_MAX, Passwords
 from waitroom.accounts.signins import SignIn
 from waitroom.accounts.throttle import (
@@ -21,7 +22,6 @@ from waitroom.accounts.throttle import (
     FREE,
     network,
 )
-from waitroom.errors import BusyError, SignInError, ThrottledError
 from waitroom.room import Store
 
 Guess = Callable[..., Awaitable[int]]

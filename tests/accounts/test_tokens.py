@@ -7,16 +7,12 @@ import pytest
 
 from tests.accounts.conftest import BACKENDS, CLI, Clock, Enter
 from waitroom.accounts.accounts import Accounts
+from waitroom.accounts.errors import AccountExistsError, AccountNameError, AccountNotFoundError
 from waitroom.accounts.keys import USED
 from waitroom.accounts.signins import SignIn
 from waitroom.accounts.tokens import USED_EVERY_MS
 from waitroom.accounts.who import Role, Who
-from waitroom.errors import (
-    AccountExistsError,
-    AccountNameError,
-    AccountNotFoundError,
-    ForbiddenError,
-)
+from waitroom.errors import ForbiddenError
 from waitroom.room import Store
 
 

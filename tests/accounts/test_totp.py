@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from tests.accounts.conftest import BACKENDS, CLI, PASSWORD, Clock, cheap
 from waitroom.accounts.accounts import Accounts
+from waitroom.accounts.errors import CodeNeededError, SecondFactorError, SignInError
 from waitroom.accounts.signins import SignIn
 from waitroom.config import Config
-from waitroom.errors import CodeNeededError, SecondFactorError, SignInError
 from waitroom.room import Store
 
 Factor = Callable[[], Awaitable[tuple[pyotp.TOTP, list[str]]]]

@@ -12,8 +12,9 @@ from waitroom.alerts import KINDS, Alerts, Quiet
 from waitroom.alerts.alerts import CHANNELS_MAX
 from waitroom.alerts.book import Book
 from waitroom.alerts.channels import shown_url
+from waitroom.alerts.errors import ChannelNotFoundError
 from waitroom.alerts.state import State
-from waitroom.errors import ChannelNotFoundError, ForbiddenError, SettingError
+from waitroom.errors import ForbiddenError, SettingError
 
 SECRET = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ="
 HOOK = {

@@ -16,11 +16,11 @@ from waitroom.alerts import Alerts
 from waitroom.alerts.alert import Alert, Delivery
 from waitroom.alerts.book import Book
 from waitroom.alerts.deliver import DELAYS_S, deliver, deliver_due
+from waitroom.alerts.errors import DeliveryError, TestTooSoonError
 from waitroom.alerts.reach import CALL_S
 from waitroom.alerts.state import State
 from waitroom.clock import monotonic_s, now_ms
 from waitroom.config import Config
-from waitroom.errors import DeliveryError, TestTooSoonError
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
 

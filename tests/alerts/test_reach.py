@@ -12,8 +12,8 @@ import pytest
 
 from tests.alerts.conftest import Receiver
 from waitroom.alerts import reach
+from waitroom.alerts.errors import DeliveryError
 from waitroom.alerts.reach import may_reach, post
-from waitroom.errors import DeliveryError
 
 ALLOWED = (ip_network("127.0.0.0/8"),)
 

@@ -5,9 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
-from waitroom.errors import ReportFolderError
 from waitroom.reports import Reports
 from waitroom.reports.closing import read_closing
+from waitroom.reports.errors import ReportFolderError
 from waitroom.reports.forgetting import forget
 from waitroom.room import Directory, Room, Store
 

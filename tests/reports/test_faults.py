@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from waitroom.config import Config
-from waitroom.errors import ReportError, ReportFolderError, StoreError
+from waitroom.errors import StoreError
 from waitroom.reports import Report, Reports
+from waitroom.reports.errors import ReportError, ReportFolderError
 from waitroom.reports.source import Source
 from waitroom.reports.states import States
 from waitroom.reports.work import Work

@@ -15,9 +15,9 @@ import pytest
 from tests.conftest import Processes
 from waitroom.cli import main
 from waitroom.config import load_config
-from waitroom.errors import ReportFolderError
 from waitroom.jobs import reports as job
 from waitroom.reports import Reports
+from waitroom.reports.errors import ReportFolderError
 from waitroom.room import Directory, Store
 
 from .filling import fill

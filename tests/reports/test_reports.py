@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from waitroom.config import Config
-from waitroom.errors import ReportNotFoundError, ReportNotHereError, RoomNotFoundError
+from waitroom.errors import RoomNotFoundError
 from waitroom.reports import Reports
+from waitroom.reports.errors import ReportNotFoundError, ReportNotHereError
 from waitroom.reports.source import Source
 from waitroom.room import Directory, Room, Store
 

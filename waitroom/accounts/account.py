@@ -12,8 +12,8 @@ from typing import Any
 
 import orjson
 
+from waitroom.accounts.errors import AccountNameError
 from waitroom.accounts.who import ROLES, Role, Who
-from waitroom.errors import AccountNameError
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 NAME_RULE = "1 to 64 of a-z, 0-9 and . _ @ + -, beginning with a letter or digit"

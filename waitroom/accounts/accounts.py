@@ -12,6 +12,7 @@ from waitroom.accounts.account import Record, account_name
 from waitroom.accounts.book import new_stamp
 from waitroom.accounts.browsers import Browsers
 from waitroom.accounts.digests import Keyring, digest
+from waitroom.accounts.errors import AccountNotFoundError, CodeNeededError, LinkError, SignInError
 from waitroom.accounts.factor import SecondFactor
 from waitroom.accounts.managing import Managing
 from waitroom.accounts.passwords import Passwords, checked, normal
@@ -19,7 +20,6 @@ from waitroom.accounts.signins import SignedIn, SignIn, SignIns
 from waitroom.accounts.throttle import Throttle
 from waitroom.accounts.who import Who
 from waitroom.config import Config
-from waitroom.errors import AccountNotFoundError, CodeNeededError, LinkError, SignInError
 from waitroom.room.store import Store
 
 #: Longest name that is looked at; none is as long.

@@ -12,8 +12,7 @@ import orjson
 
 from waitroom.accounts import keys
 from waitroom.accounts.account import NAME, Record, differences
-from waitroom.accounts.scripts import MOST, Scripts
-from waitroom.errors import (
+from waitroom.accounts.errors import (
     AccountChangedError,
     AccountExistsError,
     AccountNotFoundError,
@@ -21,6 +20,7 @@ from waitroom.errors import (
     LastOwnerError,
     LinkError,
 )
+from waitroom.accounts.scripts import MOST, Scripts
 from waitroom.room.store import Store, store_errors
 
 #: How often a change is tried again because others changed the same account meanwhile.

@@ -15,9 +15,9 @@ from quart import Response, current_app, g, make_response, redirect, request
 
 from waitroom.accounts import cookies
 from waitroom.accounts.accounts import Accounts
+from waitroom.accounts.errors import CsrfError, UnauthorizedError
 from waitroom.accounts.signins import SignedIn, SignIn, csrf_fits, csrf_token
 from waitroom.accounts.who import Role, Who
-from waitroom.errors import CsrfError, UnauthorizedError
 
 #: Where ``Accounts`` hangs in the Quart application.
 EXTENSION = "waitroom.accounts"

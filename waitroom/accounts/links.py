@@ -11,8 +11,8 @@ import orjson
 
 from waitroom.accounts import keys
 from waitroom.accounts.digests import digest, new_value
+from waitroom.accounts.errors import LinkError
 from waitroom.accounts.times import Times
-from waitroom.errors import LinkError
 from waitroom.room.store import Store, store_errors
 
 #: How long a link counts, milliseconds.

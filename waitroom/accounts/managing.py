@@ -10,13 +10,13 @@ from waitroom.accounts import totp
 from waitroom.accounts.account import Account, Record, account_name, shown, sorted_rooms
 from waitroom.accounts.book import Book, new_stamp
 from waitroom.accounts.digests import digest
+from waitroom.accounts.errors import AccountExistsError
 from waitroom.accounts.links import Link, Links
 from waitroom.accounts.scripts import Scripts
 from waitroom.accounts.times import Times
 from waitroom.accounts.tokens import ApiTokens
 from waitroom.accounts.trail import TrailRow, read_trail
 from waitroom.accounts.who import Role, Who
-from waitroom.errors import AccountExistsError
 from waitroom.room.store import Store
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from waitroom.errors import BusyError, PasswordError
+from waitroom.accounts.errors import BusyError, PasswordError
 
 #: Fewest characters.
 MIN_LENGTH = 12

@@ -12,9 +12,9 @@ import ipaddress
 from typing import NamedTuple
 
 from waitroom.accounts.digests import Keyring, keyed
+from waitroom.accounts.errors import ThrottledError
 from waitroom.accounts.scripts import Scripts
 from waitroom.accounts.times import Times
-from waitroom.errors import ThrottledError
 
 #: Failures of one name or browser without a delay; the longest delay; how long they are kept.
 FREE, LONGEST_MS, LIFE_MS = 5, 300_000, 3_600_000

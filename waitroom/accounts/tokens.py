@@ -15,15 +15,15 @@ import orjson
 from waitroom.accounts import keys
 from waitroom.accounts.account import NAME, sorted_rooms
 from waitroom.accounts.digests import digest, new_value
-from waitroom.accounts.scripts import MOST, Scripts
-from waitroom.accounts.times import Times
-from waitroom.accounts.who import Role, Who
-from waitroom.errors import (
+from waitroom.accounts.errors import (
     AccountExistsError,
     AccountNameError,
     AccountNotFoundError,
     AccountsFullError,
 )
+from waitroom.accounts.scripts import MOST, Scripts
+from waitroom.accounts.times import Times
+from waitroom.accounts.who import Role, Who
 from waitroom.room.store import Store, store_errors
 
 PREFIX = "wrt_"

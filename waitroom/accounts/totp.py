@@ -15,7 +15,7 @@ import segno
 
 from waitroom.accounts.account import Record
 from waitroom.accounts.digests import Keyring, digest, keyed
-from waitroom.errors import SecondFactorError, SignInError
+from waitroom.accounts.errors import SecondFactorError, SignInError
 
 ISSUER = "Waitroom"
 #: Half minutes before and after now whose codes count: phones' clocks differ.

@@ -18,19 +18,19 @@ from waitroom.alerts import keys
 from waitroom.alerts.alert import Alert, Delivery
 from waitroom.alerts.book import Book
 from waitroom.alerts.channels import Channel, read_channel
+from waitroom.alerts.errors import (
+    AlertNotFoundError,
+    ChannelNotFoundError,
+    DeliveryError,
+    TestTooSoonError,
+)
 from waitroom.alerts.outcomes import note_failure, note_success, outcomes
 from waitroom.alerts.rules import Rule, read_rule, with_defaults
 from waitroom.alerts.senders import send
 from waitroom.alerts.shown import AlertsNow, ChannelShown, show_channel, show_condition
 from waitroom.alerts.texts import make_test
 from waitroom.config import Config
-from waitroom.errors import (
-    AlertNotFoundError,
-    ChannelNotFoundError,
-    DeliveryError,
-    SettingError,
-    TestTooSoonError,
-)
+from waitroom.errors import SettingError
 from waitroom.room import Store
 from waitroom.room.keys import EDGES
 from waitroom.room.store import store_errors

@@ -14,12 +14,12 @@ from waitroom.alerts import keys
 from waitroom.alerts.alert import Delivery
 from waitroom.alerts.book import Book
 from waitroom.alerts.channels import Channel
+from waitroom.alerts.errors import DeliveryError
 from waitroom.alerts.outcomes import note_failure, note_success
 from waitroom.alerts.readings import reading_id
 from waitroom.alerts.senders import send
 from waitroom.clock import new_visitor
 from waitroom.config import Config
-from waitroom.errors import DeliveryError
 
 #: Pauses before the attempts after the first one, seconds; then it is given up.
 DELAYS_S = (10, 30, 120, 600, 1_800, 3_600)

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 from waitroom.alerts.channels import shown_url
-from waitroom.errors import DeliveryError
+from waitroom.alerts.errors import DeliveryError
 
 #: Longest a whole call takes, seconds: looking up the name, connecting, TLS, the answer.
 CALL_S = 5.0

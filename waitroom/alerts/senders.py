@@ -10,9 +10,10 @@ import orjson
 from waitroom import clock
 from waitroom.alerts.alert import Alert, iso
 from waitroom.alerts.channels import Channel
+from waitroom.alerts.errors import DeliveryError
 from waitroom.alerts.reach import post
 from waitroom.config import Config
-from waitroom.errors import DeliveryError, MailError, SettingError
+from waitroom.errors import MailError, SettingError
 from waitroom.mail import send as send_mail
 
 #: Longest a mail takes, seconds: less than one with a report, since sweeps wait for it.

@@ -11,9 +11,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from waitroom.cli.common import as_json, console, print_json, who, with_rooms
 from waitroom.config import Config
-from waitroom.errors import ReportFolderError
 from waitroom.reports import Progress as Standing
 from waitroom.reports import Report, Reports
+from waitroom.reports.errors import ReportFolderError
 from waitroom.reports.folder import FILES
 from waitroom.room import Directory, Store
 

@@ -3,6 +3,7 @@
 from quart import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
+from waitroom.accounts.errors import UnauthorizedError
 from waitroom.console.door import check, signed_in
 from waitroom.console.pages import HEADERS, assets, page
 from waitroom.console.views import alerts as alerts_views
@@ -21,7 +22,7 @@ from waitroom.console.views import (
     tokens,
     visitors,
 )
-from waitroom.errors import UnauthorizedError, WaitroomError
+from waitroom.errors import WaitroomError
 from waitroom.web.requests import json_response, responded, see_other, shown
 from waitroom.web.services import services
 

@@ -10,9 +10,9 @@ from quart import Response, g, request
 
 from waitroom.accounts import guard
 from waitroom.accounts.accounts import Accounts
+from waitroom.accounts.errors import UnauthorizedError
 from waitroom.accounts.signins import SignedIn, csrf_token
 from waitroom.accounts.who import Who
-from waitroom.errors import UnauthorizedError
 from waitroom.web.requests import see_other
 
 #: Views for those who are not signed in.

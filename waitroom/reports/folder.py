@@ -18,7 +18,7 @@ import orjson
 
 from waitroom.clock import now_ms
 from waitroom.config import Config
-from waitroom.errors import ReportFolderError, ReportNotFoundError
+from waitroom.reports.errors import ReportFolderError, ReportNotFoundError
 
 Kind = Literal["csv", "html"]
 

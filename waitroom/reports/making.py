@@ -12,7 +12,8 @@ from pathlib import Path
 import structlog
 
 from waitroom.clock import monotonic_s
-from waitroom.errors import ReportError, ReportFolderError, StoreError
+from waitroom.errors import StoreError
+from waitroom.reports.errors import ReportError, ReportFolderError
 from waitroom.reports.folder import FILES, META, Folder, write_json, write_whole
 from waitroom.reports.source import Source
 from waitroom.reports.states import Mailing, Progress, Report, Stage, States, failed

@@ -13,14 +13,10 @@ import structlog
 
 from waitroom.clock import monotonic_s
 from waitroom.config import Config
-from waitroom.errors import (
-    ReportNotFoundError,
-    ReportNotHereError,
-    RoomNotFoundError,
-    WaitroomError,
-)
+from waitroom.errors import RoomNotFoundError, WaitroomError
 from waitroom.reports import mailing
 from waitroom.reports.closing import Closing, read_closing
+from waitroom.reports.errors import ReportNotFoundError, ReportNotHereError
 from waitroom.reports.folder import FILES, META, Folder, Kind, reports_folder, write_json
 from waitroom.reports.forgetting import forget
 from waitroom.reports.making import Maker

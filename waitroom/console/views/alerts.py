@@ -5,15 +5,15 @@ from typing import Any
 from quart import Blueprint, Response, request
 
 from waitroom.alerts import KINDS, LIMITS, Alerts, Rule
-from waitroom.console.door import who
-from waitroom.console.pages import Note, go, page
-from waitroom.errors import (
+from waitroom.alerts.errors import (
     AlertNotFoundError,
     ChannelNotFoundError,
     DeliveryError,
-    SettingError,
     TestTooSoonError,
 )
+from waitroom.console.door import who
+from waitroom.console.pages import Note, go, page
+from waitroom.errors import SettingError
 from waitroom.web.services import services
 
 TOLD = 30

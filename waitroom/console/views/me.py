@@ -4,16 +4,16 @@ from markupsafe import Markup
 from quart import Blueprint, Response, request
 
 from waitroom.accounts import guard
-from waitroom.console.door import accounts, who
-from waitroom.console.pages import Note, go, page
-from waitroom.errors import (
+from waitroom.accounts.errors import (
     BusyError,
     PasswordError,
     SecondFactorError,
     SignInError,
     ThrottledError,
-    WaitroomError,
 )
+from waitroom.console.door import accounts, who
+from waitroom.console.pages import Note, go, page
+from waitroom.errors import WaitroomError
 
 _WRONG = (SignInError, ThrottledError, BusyError, PasswordError, SecondFactorError)
 

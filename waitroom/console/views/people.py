@@ -5,13 +5,13 @@ from typing import Any
 from quart import Blueprint, Response, request
 
 from waitroom.accounts.account import role_of
+from waitroom.accounts.errors import AccountError
 from waitroom.accounts.links import Link
 from waitroom.accounts.trail import TrailRow
 from waitroom.accounts.who import ROLES
 from waitroom.console.door import accounts as book
 from waitroom.console.door import who
 from waitroom.console.pages import Note, go, page
-from waitroom.errors import AccountError
 from waitroom.web.services import services
 
 TRAIL = 30

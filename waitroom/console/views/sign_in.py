@@ -3,10 +3,7 @@
 from quart import Blueprint, Response, request
 
 from waitroom.accounts import guard
-from waitroom.accounts.signins import SignIn
-from waitroom.console.door import accounts, signed_in
-from waitroom.console.pages import Note, go, page
-from waitroom.errors import (
+from waitroom.accounts.errors import (
     AccountNameError,
     BusyError,
     CodeNeededError,
@@ -14,8 +11,11 @@ from waitroom.errors import (
     PasswordError,
     SignInError,
     ThrottledError,
-    WaitroomError,
 )
+from waitroom.accounts.signins import SignIn
+from waitroom.console.door import accounts, signed_in
+from waitroom.console.pages import Note, go, page
+from waitroom.errors import WaitroomError
 from waitroom.web.requests import see_other
 
 

@@ -3,13 +3,13 @@
 from quart import Blueprint, Response, request
 
 from waitroom.accounts.account import role_of
+from waitroom.accounts.errors import AccountError
 from waitroom.accounts.tokens import NewToken
 from waitroom.accounts.who import ROLES
 from waitroom.console.door import accounts as book
 from waitroom.console.door import who
 from waitroom.console.pages import Note, go, page
 from waitroom.console.views.people import rooms_of
-from waitroom.errors import AccountError
 from waitroom.web.services import services
 
 #: How long a token counts: text -> days; 0 is until it is revoked.
