@@ -137,6 +137,13 @@ def test_tags_nested_without_end_are_read_in_no_time() -> None:
         assert monotonic_s() - began_s < 5
 
 
+@pytest.mark.parametrize("start", ["<a ", "<b title=", "</b ", "<!--", "<!", "<?"])
+def test_a_tag_without_end_is_refused_and_not_read_again_and_again(start: str) -> None:
+    began_s = monotonic_s()
+    assert "has no end" in refused("<p>Welcome</p>\n" + start * (7_900 // len(start)))
+    assert monotonic_s() - began_s < 5
+
+
 def test_the_title_is_text_whatever_it_holds() -> None:
     title = "<script>alert(1)</script>\"'&{{ language }}"
     html = shown("<p title='{{ room.title }}'>{{ room.title }}</p>", title)

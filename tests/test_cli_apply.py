@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
+from waitroom.accounts.who import Who
 from waitroom.cli import main
+from waitroom.control import Control
+from waitroom.control.views import RoomView
+from waitroom.errors import StoreError
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -198,3 +202,35 @@ def test_levers_and_the_trail_work_from_the_command_line(run: Run) -> None:
     assert all(entry["who"].startswith("cli") for entry in trail["entries"])
     assert "queue_all" in run("audit", "shop")[1]
     assert "Room: shop" in run("match", "https://example.com/shop/1")[1]
+
+
+def test_a_theme_that_is_not_kept_is_found_before_anything_is_changed(
+    run: Run, tmp_path: Path
+) -> None:
+    assert run("create", "shop")[0] == 0
+    found = tmp_path / "themes.toml"
+    lost = "20260101000000-0123abcd"
+    found.write_text(f"[rooms.a]\n[rooms.shop]\ntheme = '{lost}'\n[rooms.z]\ntheme = '{lost}'\n")
+    for more in ([], ["--dry-run"]):
+        code, _, err = run("apply", str(found), *more)
+        assert code != 0
+        assert "shop: theme" in err and "z: theme" in err
+    assert [room["name"] for room in json.loads(run("list", "--json")[1])["rooms"]] == ["shop"]
+
+
+def test_a_fault_in_the_middle_says_what_was_done(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = tmp_path / "three.toml"
+    found.write_text("[rooms.a]\n[rooms.b]\n[rooms.c]\n")
+    create = Control.create
+
+    async def fail(self: Control, who: Who, name: str, changes: dict[str, Any]) -> RoomView:
+        if name == "b":
+            raise StoreError("Redis is away.")
+        return await create(self, who, name, changes)
+
+    monkeypatch.setattr(Control, "create", fail)
+    code, _, err = run("apply", str(found))
+    assert code == 1
+    assert "Done before the fault: a. All else is as it was." in err

@@ -5,6 +5,8 @@ fact that a caller can act on. Errors of other libraries stop where they arise a
 again as one of these. No message holds a token, a secret or a cookie.
 """
 
+from collections.abc import Sequence
+
 
 class WaitroomError(Exception):
     """The base of all errors raised on purpose."""
@@ -183,10 +185,12 @@ class MailError(WaitroomError):
     code = "mail_failed"
     status = 502
 
-    def __init__(self, detail: str, *, permanent: bool = False) -> None:
+    def __init__(self, detail: str, *, permanent: bool = False, left: Sequence[str] = ()) -> None:
         super().__init__(detail)
         #: Whether the same mail will never be taken.
         self.permanent = permanent
+        #: Who was refused while others have the mail; empty when nobody was told apart.
+        self.left = list(left)
 
 
 class MailOffError(MailError):

@@ -66,7 +66,7 @@ async def send(
         MailOffError: If no mail server is set up. Nothing was sent.
         SettingError: If an address is not one. Nothing was sent.
         MailError: If the server did not take it, for all or for some recipients; ``permanent`` says
-            that the same mail will never be taken. Some of them may have it.
+            that the same mail will never be taken, ``left`` who is left when others have it.
     """
     if config.smtp_url is None:
         raise MailOffError
@@ -82,7 +82,11 @@ async def send(
     except (aiosmtplib.SMTPException, OSError, ValueError) as e:
         raise _said(e) from None
     if refused:
-        raise MailError(f"The mail server refused {len(refused)} of {len(recipients)} recipients.")
+        raise MailError(
+            f"The mail server refused {len(refused)} of {len(recipients)} recipients.",
+            permanent=all(each.code >= 500 for each in refused.values()),
+            left=list(refused),
+        )
 
 
 def _message(

@@ -164,3 +164,15 @@ def test_a_web_process_writes_no_link_into_its_log(
     said = processes.output(web)
     assert "no_owner_yet" in said and "waitroom owners invite NAME" in said
     assert "welcome#" not in said and "Traceback" not in said
+
+
+def test_a_token_counts_whose_maker_is_a_user_without_a_name(
+    run: Run, config: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    assert run("tokens", "make", "deploy")[0] == 0
+    [token] = answer(run("tokens", "list", "--json"))["tokens"]
+    assert token["counts"] and token["by"] == ""

@@ -13,7 +13,7 @@ from waitroom.accounts.keys import ACCOUNTS, CHIEFS, TOKENS
 from waitroom.accounts.scripts import MOST
 from waitroom.accounts.signins import SignIn
 from waitroom.accounts.who import Role, Who
-from waitroom.errors import ForbiddenError
+from waitroom.errors import ForbiddenError, StoreError
 from waitroom.room import Store
 
 Work = Callable[[Accounts, Who], Awaitable[Any]]
@@ -212,3 +212,22 @@ async def test_there_are_not_more_accounts_and_tokens_than_there_may_be(
     for work in (accounts.invite(CLI, "late"), accounts.tokens.make(CLI, "late", "viewer")):
         with pytest.raises(AccountsFullError):
             await work
+
+
+async def test_a_deletion_that_was_cut_off_is_finished_by_the_next(
+    accounts: Accounts, ada: SignIn, enter: Enter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = await enter("bob")
+    made = await accounts.tokens.make(bob.who, "deploy", "owner")
+    with monkeypatch.context() as patch:
+
+        async def away(who: Who, maker: str) -> None:
+            raise StoreError("Redis is away.")
+
+        patch.setattr(accounts.tokens, "revoke_of", away)
+        with pytest.raises(StoreError):
+            await accounts.delete(ada.who, "bob")
+    with pytest.raises(AccountNotFoundError):
+        await accounts.delete(ada.who, "bob")
+    await enter("bob")
+    assert await accounts.who_of_token(made.value) is None

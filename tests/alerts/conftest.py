@@ -94,11 +94,12 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 class Mailbox:
-    """Keeps what arrives; refuses recipients whose address begins with `no`."""
+    """Keeps what arrives; refuses recipients that begin with `no`, and with `busy` while it is."""
 
     def __init__(self) -> None:
         self.got: list[Envelope] = []
         self.refuse: str = ""
+        self.busy = True
 
     @staticmethod
     def content(envelope: Envelope) -> bytes:
@@ -110,6 +111,8 @@ class Mailbox:
     ) -> str:
         if address.startswith("no"):
             return "550 no such mailbox"
+        if address.startswith("busy") and self.busy:
+            return "450 mailbox is busy"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 

@@ -227,7 +227,7 @@ async def test_an_edge_that_fell_silent_is_told_and_its_return_too(
     redis_ = book.store.redis
     await redis_.zadd(EDGES, {"shop.example.com": NOW_MS, "edge two": NOW_MS + 400_000})
     assert await told(book, directory, jobs, 290) == []
-    started = f"edge_silent-shop-example-com-{NOW_MS + 300_000}"
+    started = f"edge_silent-shop-example-com-121ab819-{NOW_MS + 300_000}"
     assert await told(book, directory, jobs, 300, 310) == [f"{started}-started"]
     assert (await alerts.told(OWNER))[0].title == "No contact from the edge shop.example.com"
     await redis_.zadd(EDGES, {"shop.example.com": NOW_MS + 315_000})

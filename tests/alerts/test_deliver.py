@@ -124,6 +124,25 @@ async def test_a_mail_is_sent(
     assert "3 visitors are waiting." in found.get_content()
 
 
+async def test_who_has_a_mail_does_not_get_it_again_with_those_who_do_not(
+    book: Book, config: Config, mailbox: tuple[Mailbox, str], alerts: Alerts
+) -> None:
+    box, url = mailbox
+    config = config.model_copy(update={"smtp_url": _secret(url), "mail_from": "W <w@example.com>"})
+    to = ["ada@example.com", "busy@example.com", "nobody@example.com"]
+    await alerts.save_channel(OWNER, {"name": "hook", "kind": "mail", "to": to})
+    await tell(book, alert())
+    assert await deliver_due(book, config, now_ms=NOW_MS) == 0
+    box.busy = False
+    at_ms = NOW_MS + DELAYS_S[0] * 1000
+    # The last one will never have it: given up, for the owner to see.
+    await deliver_due(book, config, now_ms=at_ms)
+    await deliver_due(book, config, now_ms=at_ms + DELAYS_S[1] * 1000)
+    assert [envelope.rcpt_tos for envelope in box.got] == [to[:1], to[1:2]]
+    [dead] = await alerts.dead_letters(OWNER)
+    assert dead.left == to[2:]
+
+
 async def test_one_that_fails_at_first_is_tried_again_after_growing_pauses(
     book: Book, alerts: Alerts, config: Config, receiver: Receiver
 ) -> None:

@@ -1,10 +1,13 @@
 """When a condition is told, and when its end is."""
 
+import re
+
 import pytest
 
 from tests.alerts.conftest import NOW_MS
 from waitroom.alerts.rules import Rule
 from waitroom.alerts.state import LOOK_GAP_MS, Reading, State, Turn, step
+from waitroom.alerts.texts import make_alert
 
 RULE = Rule.model_validate({"kind": "queueing", "for_s": 30, "clear_s": 60})
 
@@ -76,3 +79,14 @@ def test_a_state_survives_redis(phase: str) -> None:
         {"phase": phase, "since_ms": 1, "turned_ms": 2, "seen_ms": 3, "kind": "wait", "room": "a"}
     )
     assert State.model_validate_json(state.model_dump_json()) == state
+
+
+def test_edges_whose_names_are_alike_have_alerts_of_their_own() -> None:
+    ids = set()
+    for edge in ("a.b", "a-b"):
+        state = State(
+            phase="firing", since_ms=1, turned_ms=1, seen_ms=1, kind="edge_silent", subject=edge
+        )
+        ids.add(make_alert(f"edge_silent:{edge}", state, "started", 1).id)
+    # RQ takes no other characters.
+    assert len(ids) == 2 and all(re.fullmatch(r"[A-Za-z0-9_-]+", id_) for id_ in ids)

@@ -1,5 +1,10 @@
 """Accounts and API tokens over the API."""
 
+from tests.accounts.conftest import PASSWORD, cheap
+from waitroom.accounts.accounts import Accounts
+from waitroom.config import Config
+from waitroom.room import Store
+
 from .conftest import Ask
 from .test_rooms import problem
 
@@ -38,3 +43,22 @@ async def test_an_account_is_invited_changed_and_deleted(ask: Ask) -> None:
     problem(await ask("DELETE", "/accounts/bo"), 404, "account_not_found")
     for wrong in ({"name": "Bo", "role": "viewer"}, {"name": "bo", "role": "king"}, {"name": "bo"}):
         problem(await ask("POST", "/accounts", json=wrong), 422, "bad_field")
+
+
+async def test_somebody_locked_out_gets_a_link_and_the_trail_says_so(
+    ask: Ask, store: Store, config: Config
+) -> None:
+    accounts = Accounts(store, config, passwords=cheap())
+    invited = (await ask("POST", "/accounts", json={"name": "bo", "role": "viewer"})).json()
+    assert await accounts.accept(invited["value"], PASSWORD)
+    again = await ask("POST", "/accounts/bo/link", json={"drop_totp": True})
+    assert (again.status_code, again.json()["name"]) == (201, "bo")
+    trail = await ask("GET", "/accounts-audit?count=2")
+    assert again.json()["value"] not in trail.text
+    rows = trail.json()["rows"]
+    assert (rows[0]["who"], rows[0]["about"]) == ("token owner-all", "bo")
+    assert rows[0]["changes"] == {"link": [None, "new"]}
+    older = (await ask("GET", f"/accounts-audit?before={rows[0]['id']}&count=1")).json()["rows"]
+    assert older == rows[1:]
+    assert await accounts.accept(again.json()["value"], f"{PASSWORD} too")
+    problem(await ask("POST", "/accounts/nobody/link", json={}), 404, "account_not_found")

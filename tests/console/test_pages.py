@@ -224,3 +224,9 @@ async def test_room_is_deleted_only_with_its_name_typed(ada: Person, site: Site)
     assert await site.services.directory.names() == ["shop"]
     assert (await ada.post("/console/rooms/shop/delete", sure="shop")).status_code == 303
     assert await site.services.directory.names() == []
+
+
+async def test_logo_is_asked_for_in_formats_that_are_taken(ada: Person) -> None:
+    page = (await ada.get("/console/rooms/shop/splash")).text
+    assert 'accept="image/png,image/jpeg,image/webp"' in page
+    assert "gif" not in page.lower()

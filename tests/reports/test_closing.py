@@ -203,6 +203,39 @@ async def test_a_room_opened_between_two_batches_keeps_the_rest(
     assert await left_of(store, room) == {"waiting": 30, "seen": 30}
 
 
+async def test_a_seat_that_has_ended_is_counted_before_it_is_forgotten(
+    sale: Sale, directory: Directory, store: Store
+) -> None:
+    room = await directory.update("shop", {"closed": True}, who="ada")
+    before = (await room.figures()).counters["ended"]
+    # An hour later Dora's seat has ended, and no sweep came by.
+    later_ms = await store.time_ms(room.keys.meta) + 3_600_000
+    await forget(store, room.keys, until_s=1e18, now_ms=later_ms)
+    assert await left_of(store, room) == {"active": 1, "served": 1}
+    await room.sweep(now_ms=later_ms)
+    assert (await room.figures()).counters["ended"] == before + 1
+    await forget(store, room.keys, until_s=1e18, now_ms=later_ms)
+    assert await left_of(store, room) == {}
+
+
+async def test_who_came_before_a_short_closing_is_in_the_first_report(
+    sale: Sale, directory: Directory, store: Store, reports: Reports
+) -> None:
+    room = await directory.update("shop", {"closed": True}, who="ada")
+    await trail(
+        store,
+        room,
+        (sale.t_ms, {"created": [None, "shop"]}),
+        # Nobody came by in that second to report it.
+        (sale.t_ms + 200_000, {"closed": [False, True]}),
+        (sale.t_ms + 201_000, {"closed": [True, False]}),
+        (sale.t_ms + 490_000, {"closed": [False, True]}),
+    )
+    await tend(reports, directory)
+    (report,) = await reports.list("shop")
+    assert report.rows == 5
+
+
 async def test_everything_of_many_visitors_goes_in_batches(
     directory: Directory, store: Store, redis_url: str
 ) -> None:
@@ -216,6 +249,8 @@ async def test_everything_of_many_visitors_goes_in_batches(
     await directory.update("shop", {"closed": True}, who="ada")
     # An hour later every seat has ended.
     later_ms = now_ms + 3_600_000
+    while any(await room.sweep(now_ms=later_ms)):
+        pass
     await forget(store, room.keys, until_s=1e18, now_ms=later_ms)
     assert await left_of(store, room) == {}
 

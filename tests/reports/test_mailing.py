@@ -57,6 +57,25 @@ async def test_the_owner_gets_the_report_once(
     assert "deleted 31 days after" in mail.get_body(("plain",)).get_content()
 
 
+async def test_a_second_worker_does_not_mail_what_the_first_one_is_mailing(
+    sale: Sale,
+    directory: Directory,
+    mailed: Reports,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent = []
+
+    async def slow(*_: Any, **named: Any) -> None:
+        sent.append(named["key"])
+        if len(sent) == 1:
+            # The mail server takes its time: the next round of another worker begins.
+            await mailed.tend(await directory.get("shop"), 30.0)
+
+    monkeypatch.setattr("waitroom.mail.send", slow)
+    report = await close(directory, mailed, **TO)
+    assert len(sent) == 1 and report.mailing.state == "sent"
+
+
 async def test_a_large_csv_is_named_not_attached(
     sale: Sale,
     directory: Directory,
@@ -88,6 +107,23 @@ async def test_a_mail_that_is_not_taken_is_tried_again_and_the_report_stays(
     await states.keep(replace(report, mailing=replace(report.mailing, retry_ms=0)))
     report = await close(directory, mailed)
     assert (report.mailing.state, report.mailing.tries) == ("sent", 2)
+
+
+async def test_who_has_the_report_does_not_get_it_again_with_those_who_do_not(
+    sale: Sale,
+    directory: Directory,
+    mailed: Reports,
+    mailbox: tuple[Mailbox, str],  # noqa: F811
+) -> None:
+    to = ["ada@example.com", "busy@example.com"]
+    report = await close(directory, mailed, report_to=to)
+    assert (report.mailing.state, report.mailing.left) == ("due", to[1:])
+    mailbox[0].busy = False
+    states = mailed._states("shop")
+    await states.keep(replace(report, mailing=replace(report.mailing, retry_ms=0)))
+    report = await close(directory, mailed)
+    assert report.mailing.state == "sent"
+    assert [envelope.rcpt_tos for envelope in mailbox[0].got] == [to[:1], to[1:]]
 
 
 async def test_a_mail_that_is_refused_for_good_is_said(

@@ -10,7 +10,7 @@ from waitroom.errors import RoomNotFoundError
 from waitroom.reports import Reports
 from waitroom.reports.errors import ReportNotFoundError, ReportNotHereError
 from waitroom.reports.source import Source
-from waitroom.room import Directory, Room, Store
+from waitroom.room import Directory, Room, Store, Swept
 
 from .conftest import Make, Sale, rows_of
 
@@ -179,3 +179,22 @@ async def test_a_visit_that_ends_while_it_is_read_is_one_row(
     assert [row["outcome"] for row in rows] == [
         "left_site", "left_line", "no_show", "left_site", "left_site",
     ]  # fmt: skip
+
+
+async def test_a_seat_that_ends_between_the_sweep_and_the_reading_is_a_row(
+    sale: Sale, make: Make, reports: Reports, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = Room.sweep
+
+    async def and_then_it_ends(room: Room) -> Swept:
+        swept = await sweep(room)
+        if not any(swept):
+            ends_ms = await store.time_ms(room.keys.meta) + 1
+            await store.redis.zadd(room.keys.active, {"dora": ends_ms})
+            await asyncio.sleep(0.01)
+        return swept
+
+    monkeypatch.setattr(Room, "sweep", and_then_it_ends)
+    report = await make(sale.room)
+    rows = rows_of(await reports.open("shop", report.id, "csv"))
+    assert [row["outcome"] for row in rows].count("on_site") == 1 and len(rows) == 5

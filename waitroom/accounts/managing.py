@@ -200,9 +200,13 @@ class Managing:
             StoreError: If Redis failed. Asking again is safe.
         """
         who.require("owner")
-        await self._book.delete(name, str(who))
-        # They count no more already; but an account of the same name must not revive them.
-        await self.tokens.revoke_of(who, name)
+        try:
+            await self._book.delete(name, str(who))
+        finally:
+            # They count no more already; but an account of the same name must not revive them.
+            # Also when it is gone already: who deleted it may have been cut off here.
+            if await self._book.find(name) is None:
+                await self.tokens.revoke_of(who, name)
 
     async def audit(self, who: Who, *, before: str = "", limit: int = 100) -> list[TrailRow]:
         """Return what was changed of accounts and API tokens, the newest first.

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from waitroom.alerts.rules import Kind
 
@@ -75,6 +75,7 @@ class Delivery(BaseModel):
         error: Why the last attempt failed; empty before the first one.
         dead_ms: When it was given up, ms since epoch; None while it is not.
         forced: Whether somebody asked for it to be sent although it was given up.
+        left: Of a mail: who does not have it while others do; empty for all of the channel's.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -86,6 +87,7 @@ class Delivery(BaseModel):
     error: str = ""
     dead_ms: int | None = None
     forced: bool = False
+    left: list[str] = Field(default_factory=list)
 
     @property
     def id(self) -> str:

@@ -105,7 +105,7 @@ async def _attempt(book: Book, config: Config, delivery: Delivery, now_ms: int) 
         await book.settle(delivery.id, delivery.model_copy(update={"due_ms": held_ms}))
         return Attempt(False, _seconds(held_ms - now_ms))
     try:
-        await send(config, channel, delivery.alert)
+        await send(config, channel, delivery.alert, left=delivery.left)
     except DeliveryError as e:
         return await _failed(book, channel, delivery, e, now_ms)
     await book.settle(delivery.id, None)
@@ -138,6 +138,7 @@ async def _failed(
             "error": error.detail,
             "due_ms": now_ms + 1000 * (again_s or 0),
             "dead_ms": now_ms if gives_up else None,
+            "left": error.left or delivery.left,
         }
     )
     await book.settle(delivery.id, after)

@@ -1,5 +1,7 @@
 """Why an alert, or a way to tell it, was refused."""
 
+from collections.abc import Sequence
+
 from waitroom.errors import WaitroomError
 
 
@@ -9,10 +11,12 @@ class DeliveryError(WaitroomError):
     code = "alert_not_delivered"
     status = 502
 
-    def __init__(self, detail: str, *, permanent: bool = False) -> None:
+    def __init__(self, detail: str, *, permanent: bool = False, left: Sequence[str] = ()) -> None:
         super().__init__(detail)
         #: Whether trying again is of no use.
         self.permanent = permanent
+        #: Of a mail: who does not have it while others do; empty when nobody was told apart.
+        self.left = list(left)
 
 
 class ChannelNotFoundError(WaitroomError):

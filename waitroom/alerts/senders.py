@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 
 import orjson
 
@@ -20,19 +21,20 @@ from waitroom.mail import send as send_mail
 MAIL_S = 10.0
 
 
-async def send(config: Config, channel: Channel, alert: Alert) -> None:
+async def send(config: Config, channel: Channel, alert: Alert, *, left: Sequence[str] = ()) -> None:
     """Tell one channel.
 
     Args:
         config: This installation's settings.
         channel: Where to.
         alert: What.
+        left: Of a mail: who does not have it while others do; empty for all.
 
     Raises:
         DeliveryError: If it was not taken, or nobody knows whether it was.
     """
     if channel.kind == "mail":
-        await _mail(config, channel, alert)
+        await _mail(config, channel, alert, left)
         return
     if channel.url is None:
         raise DeliveryError("The channel has no address.", permanent=True)
@@ -73,7 +75,11 @@ def signed(key: bytes | None, id_: str, at_s: int, body: bytes) -> dict[str, str
     return headers
 
 
-async def _mail(config: Config, channel: Channel, alert: Alert) -> None:
+async def _mail(config: Config, channel: Channel, alert: Alert, left: Sequence[str]) -> None:
+    # Who was taken off the channel meanwhile gets nothing any more.
+    to = [each for each in channel.to if each in left] if left else channel.to
+    if not to:
+        return
     where = f"Room: {alert.room}\n" if alert.room else ""
     text = (
         f"{alert.title}\n\n{alert.text}\n\n{where}Since: {iso(alert.since_ms)}\n"
@@ -81,13 +87,14 @@ async def _mail(config: Config, channel: Channel, alert: Alert) -> None:
     )
     try:
         async with asyncio.timeout(MAIL_S):
-            await send_mail(config, channel.to, f"[Waitroom] {alert.title}", text, key=alert.id)
+            await send_mail(config, to, f"[Waitroom] {alert.title}", text, key=alert.id)
     except TimeoutError:
         detail = f"The mail server did not take it within {MAIL_S:.0f} s."
         raise DeliveryError(detail) from None
     except (MailError, SettingError) as e:
         permanent = isinstance(e, SettingError) or e.permanent
-        raise DeliveryError(e.detail, permanent=permanent) from None
+        kept = e.left if isinstance(e, MailError) else []
+        raise DeliveryError(e.detail, permanent=permanent, left=kept) from None
 
 
 def _escaped(text: str) -> str:

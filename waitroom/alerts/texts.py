@@ -1,6 +1,7 @@
 """What an alert says, in words that somebody who is woken by it understands."""
 
 import re
+from zlib import crc32
 
 from waitroom.alerts.alert import Alert
 from waitroom.alerts.readings import span
@@ -43,6 +44,9 @@ def make_alert(
     """
     # RQ and Message-IDs take no other characters.
     name = re.sub(r"[^A-Za-z0-9_-]", "-", condition)
+    if name != condition.replace(":", "-"):
+        # Of two edges, a.b and a-b, each has its own.
+        name += f"-{crc32(condition.encode()):08x}"
     episode = f"{name}-{state.since_ms}"
     return Alert(
         id=f"{episode}-{turn}",

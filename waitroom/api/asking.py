@@ -20,6 +20,8 @@ _M = TypeVar("_M", bound=BaseModel)
 
 #: Numbers below this one are exact in every JSON parser.
 EXACT = 2**53
+#: Lists and objects in one another; no model needs half as many, and writers of JSON give up later.
+NESTED_MAX = 32
 #: Said of names that a model does not have.
 _UNKNOWN = "there is no such field"
 
@@ -136,12 +138,18 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _whole(value: Any) -> Any:
-    """Return a value with whole numbers for those that JSON may write as ``5.0``."""
+def _whole(value: Any, inside: int = 0) -> Any:
+    """Return a value with whole numbers for those that JSON may write as ``5.0``.
+
+    Raises:
+        RequestError: If it is nested deeper than anything that is taken.
+    """
+    if inside > NESTED_MAX:
+        raise RequestError("The body is nested too deeply.", code="not_json")
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
         return int(value)
     if isinstance(value, list):
-        return [_whole(each) for each in value]
+        return [_whole(each, inside + 1) for each in value]
     if isinstance(value, dict):
-        return {name: _whole(each) for name, each in value.items()}
+        return {name: _whole(each, inside + 1) for name, each in value.items()}
     return value

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from waitroom.accounts.account import NAME as ACCOUNT_NAME
 from waitroom.accounts.account import Account
 from waitroom.accounts.tokens import ApiToken
+from waitroom.accounts.trail import TrailRow
 from waitroom.accounts.who import Role
 from waitroom.api.shapes import ADDRESS
 from waitroom.control.exact import settings_model
@@ -331,6 +332,25 @@ class AccountChange(Strict):
     rooms: RoomNames | None = Field(None, description="In which rooms; null means all.")
 
 
+class NewLink(Strict):
+    """A link for somebody who is locked out."""
+
+    drop_totp: bool = Field(
+        False, description="Take the second factor away at once: phone and codes are lost."
+    )
+
+
+class AccountsAuditQuery(Strict):
+    """Which part of the trail of accounts."""
+
+    before: str = Field(
+        "",
+        pattern=r"^([0-9]{1,19}-[0-9]{1,19})?$",
+        description="The id of a row; only older ones are returned. Empty begins at the newest.",
+    )
+    count: int = Field(50, ge=1, le=500, description="At most so many rows.")
+
+
 class NewAccount(AccountChange):
     """An account to make."""
 
@@ -371,3 +391,9 @@ class Invitation(BaseModel):
     name: str = Field(description="The account.")
     value: str = Field(description="What is pasted in the console; not shown again.")
     until_ms: int = Field(description="Until when it counts, ms since the epoch.")
+
+
+class AccountsAudit(BaseModel):
+    """Who changed what of accounts and API tokens, the newest first."""
+
+    rows: list[TrailRow]

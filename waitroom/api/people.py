@@ -4,15 +4,18 @@ from quart import Response
 
 from waitroom.accounts.account import Account
 from waitroom.accounts.guard import accounts, who
-from waitroom.api.asking import answer, body, no_content
+from waitroom.api.asking import answer, body, no_content, query
 from waitroom.api.blueprint import api, describe
 from waitroom.api.models import (
     AccountChange,
+    AccountsAudit,
+    AccountsAuditQuery,
     AllAccounts,
     AllTokens,
     Invitation,
     NewAccount,
     NewApiToken,
+    NewLink,
     TokenMade,
 )
 
@@ -79,6 +82,27 @@ async def change_account(account: str) -> Response:
     """
     given = await body(AccountChange)
     return answer(await accounts().change(who(), account, given.role, given.rooms))
+
+
+@api.post("/accounts/<account>/link")
+@describe(_ABOUT, answers=Invitation, status=201, body=NewLink, refuses=(404,))
+async def new_link(account: str) -> Response:
+    """Make a link for a new password.
+
+    Until it is used, the old password counts. It counts once and not for long.
+    """
+    given = await body(NewLink)
+    link = await accounts().reset_link(who(), account, drop_totp=given.drop_totp)
+    return answer(Invitation(name=link.name, value=link.value, until_ms=link.until_ms), 201)
+
+
+@api.get("/accounts-audit")
+@describe(_ABOUT, answers=AccountsAudit, query=AccountsAuditQuery)
+async def accounts_audit() -> Response:
+    """Read who changed what of accounts and API tokens, newest first."""
+    shown = query(AccountsAuditQuery)
+    rows = await accounts().audit(who(), before=shown.before, limit=shown.count)
+    return answer(AccountsAudit(rows=rows))
 
 
 @api.delete("/accounts/<account>")

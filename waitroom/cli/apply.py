@@ -26,9 +26,10 @@ from waitroom.config import Config
 from waitroom.control import Control
 from waitroom.control.exact import check_exact
 from waitroom.control.views import RoomView
-from waitroom.errors import ApplyError, SettingError
+from waitroom.errors import ApplyError, SettingError, WaitroomError
 from waitroom.room import RoomSettings
 from waitroom.room.settings import room_name
+from waitroom.room.theme_store import check_version
 
 #: Turned while a room runs; left as they are unless the file names them.
 RUNNING = frozenset({"queue_all", "suspended", "closed", "message", "theme"})
@@ -94,11 +95,22 @@ def apply(file: str, dry_run: bool, deletes: bool, yes: bool, json_: bool) -> No
 
     async def look(config: Config, control: Control) -> list[Step]:
         views = await control.rooms(acting())
-        return plan(wanted, views, room_defaults(config), deletes=deletes)
+        found = plan(wanted, views, room_defaults(config), deletes=deletes)
+        await _refuse_lost_themes(control, found)
+        return found
 
     async def work(_config: Config, control: Control) -> None:
+        done: list[str] = []
         for step in steps:
-            await _do(control, step)
+            try:
+                await _do(control, step)
+            except WaitroomError:
+                if done:
+                    said = f"Done before the fault: {', '.join(done)}. All else is as it was."
+                    click.echo(said, err=True)
+                raise
+            if step.does not in ("same", "stay"):
+                done.append(step.room)
 
     steps = with_control(look)
     if json_:
@@ -237,6 +249,27 @@ def _defects(name: str, settings: Any) -> list[str]:
         except SettingError as e:
             wrong.append(f"{name}: {e.detail}")
     return wrong
+
+
+async def _refuse_lost_themes(control: Control, steps: list[Step]) -> None:
+    """Return unless a step shows a version of a theme that its room does not keep.
+
+    Raises:
+        ApplyError: If one does; says all that do.
+    """
+    wrong: list[str] = []
+    for step in steps:
+        wanted = step.changes.get("theme", (None, ""))[1]
+        if not wanted:
+            continue
+        there = step.does == "change"
+        kept = (await control.theme(acting(), step.room)).versions if there else []
+        try:
+            check_version(wanted, kept)
+        except SettingError as e:
+            wrong.append(f"{step.room}: {e.detail}")
+    if wrong:
+        raise ApplyError(wrong)
 
 
 async def _do(control: Control, step: Step) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
@@ -59,8 +60,9 @@ def who() -> str:
     try:
         return f"cli {getpass.getuser()}"
     except (KeyError, OSError):
-        # Containers run under numbers that have no name.
-        return "cli"
+        # Containers run under numbers that have no name. No account's name has a space: what is
+        # made on the command line is nobody's.
+        return f"cli {os.getuid()}"
 
 
 def acting() -> Who:

@@ -6,6 +6,7 @@ owner, under the name of the system's user.
 
 import asyncio
 import getpass
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -42,8 +43,9 @@ def acting() -> Who:
     try:
         return Who(f"cli {getpass.getuser()}", "owner", None)
     except (KeyError, OSError):
-        # Containers run under numbers that have no name.
-        return Who("cli", "owner", None)
+        # Containers run under numbers that have no name. No account's name has a space: what is
+        # made on the command line is nobody's.
+        return Who(f"cli {os.getuid()}", "owner", None)
 
 
 def with_accounts(work: Callable[[Accounts, str], Awaitable[_T]]) -> _T:

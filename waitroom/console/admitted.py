@@ -8,7 +8,9 @@ from waitroom.control.words import count, number
 def admitted_note(text: str) -> Note | None:
     """Return what letting in by hand did, as the address of the page says it."""
     match text.split("-"):
-        case [admitted, asked, reason] if admitted.isdigit() and asked.isdigit():
+        case [admitted, asked, reason] if f"{admitted}{asked}".isascii() and (
+            admitted.isdigit() and asked.isdigit()
+        ):
             return _admitted(int(admitted[:7]), int(asked[:7]), reason)
         case [code] if code:
             return Note(_WHY.get(code, "Nobody was let in."), "warn")

@@ -1,7 +1,8 @@
 --[[
 forget: delete what is stored about the visitors of a room that is closed, one batch.
 
-A seat that has not ended stays: whoever holds it is on the site, and sweep drops it in its time.
+A seat that has not ended stays: whoever holds it is on the site. One whose end is not counted yet
+stays until sweep has done so.
 The room may have been opened a moment ago: then nothing is touched.
 
 KEYS
@@ -42,8 +43,12 @@ end
 
 drop(redis.call('ZRANGE', waiting, 0, batch_max - 1), waiting, seen)
 drop(redis.call('ZRANGE', parked, 0, batch_max - 1), parked, nil, kept)
-drop(redis.call('ZRANGE', active, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, batch_max), active,
-  unclaimed, served)
+local over = redis.call('ZRANGE', active, '-inf', now_ms, 'BYSCORE', 'LIMIT', 0, batch_max)
+local counted, rows_kept = {}, #over > 0 and redis.call('HMGET', served, unpack(over)) or {}
+for i, visitor in ipairs(over) do
+  if not rows_kept[i] then counted[#counted + 1] = visitor end
+end
+drop(counted, active, unclaimed)
 local rows = redis.call('XLEN', journal)
 if rows > 0 then
   gone = gone + redis.call('XTRIM', journal, 'MAXLEN', '=', math.max(0, rows - batch_max))

@@ -36,10 +36,14 @@ async def send(config: Config, folder: Folder, settings: RoomSettings, report: R
         return report
     if not settings.report_to:
         return replace(report, mailing=Mailing("none"))
+    # Those who have it do not get it once more.
+    to = [each for each in settings.report_to if not mailing.left or each in mailing.left]
+    if not to:
+        return replace(report, mailing=Mailing("sent", mailing.tries))
     try:
         await mail.send(
             config,
-            settings.report_to,
+            to,
             f"Report of {settings.title or folder.room}: {report.visitors:,} visitors",
             _text(folder.room, settings, report),
             attachments=_files(folder, report),
@@ -55,7 +59,11 @@ async def send(config: Config, folder: Folder, settings: RoomSettings, report: R
         return replace(
             report,
             mailing=Mailing(
-                "failed" if last else "due", mailing.tries + 1, at_ms + delay_ms, detail
+                "failed" if last else "due",
+                mailing.tries + 1,
+                at_ms + delay_ms,
+                detail,
+                getattr(e, "left", None) or mailing.left,
             ),
         )
     return replace(report, mailing=Mailing("sent", mailing.tries + 1))

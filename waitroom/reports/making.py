@@ -116,13 +116,15 @@ class Maker:
         return await self._finish(await self._publish(progress, work))
 
     async def _begin(self, name: str, since_ms: int) -> Work:
+        # Before the sweep: a seat that ends right behind it counts as one that has not ended.
+        began_ms = await self._now_ms()
         # Ends what has ended but is not noted yet, so that it is read as it ended.
         for _ in range(SWEEPS_MAX):
             swept = await self._room.sweep()
             if not any(swept):
                 break
         path = self._folder.begin(name)
-        return Work(path, State(began_ms=await self._now_ms(), since_ms=since_ms))
+        return Work(path, State(began_ms=began_ms, since_ms=since_ms))
 
     async def _tell(self, progress: Progress, work: Work, about: int) -> None:
         state = work.state

@@ -21,12 +21,15 @@ from waitroom.reports.folder import FILES, META, Folder, Kind, reports_folder, w
 from waitroom.reports.forgetting import forget
 from waitroom.reports.making import Maker
 from waitroom.reports.states import Plan, Progress, Report, States
+from waitroom.reports.turn import turn
 from waitroom.room import Directory, Room, RoomSettings, Store
 from waitroom.room.keys import Keys
 from waitroom.room.settings import ROOM_NAME
 from waitroom.room.store import store_errors
 
 DAY_MS = 86_400_000
+#: How long a process that died while it mailed keeps its turn, seconds: longer than a mail takes.
+MAIL_TURN_S = 60
 #: Who closes rooms whose time is up, for the audit trail.
 CLOCK = "close_after_s"
 
@@ -244,6 +247,10 @@ class Reports:
         elif last is not None:
             # What was noted between the last report and the opening belongs to this one.
             since_ms = min(since_ms, last.until_ms)
+        elif closed_ms is not None:
+            # The first one: what came before an opening that followed a short closing is in no
+            # other report, and goes with the rest after it.
+            since_ms = 0
         taken = {*await states.reports(), *self._folder(room.name).names()}
         name = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%dT%H%M%SZ")
         free = next(n for n in (name, *(f"{name}-{i}" for i in range(2, 1000))) if n not in taken)
@@ -258,11 +265,20 @@ class Reports:
             return bool(await self._store.redis.hget(room.keys.meta, "entered"))
 
     async def _mail(self, room: Room, states: States, closed_ms: int) -> None:
+        if await self._to_mail(states, closed_ms) is None:
+            return
+        # A mail server may take half a minute, and meanwhile another worker comes by.
+        async with turn(self._store, room.keys, MAIL_TURN_S) as ours:
+            report = await self._to_mail(states, closed_ms) if ours else None
+            if report is not None:
+                await self._mail_one(room, states, report)
+
+    async def _to_mail(self, states: States, closed_ms: int) -> Report | None:
         reports = (await states.reports()).values()
         due = (found for found in reports if found.mailing.state == "due")
-        report = next((found for found in due if found.plan.closed_ms == closed_ms), None)
-        if report is None:
-            return
+        return next((found for found in due if found.plan.closed_ms == closed_ms), None)
+
+    async def _mail_one(self, room: Room, states: States, report: Report) -> None:
         folder = self._folder(room.name)
         sent = await mailing.send(self._config, folder, room.settings, report)
         if sent != report:

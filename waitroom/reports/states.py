@@ -4,7 +4,7 @@ The files are in a folder; here is how far they are, who asked, on which host th
 A total loss of Redis costs the progress of the one being written, no finished report.
 """
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 import orjson
@@ -93,12 +93,14 @@ class Mailing:
         tries: How often it was tried.
         retry_ms: Not tried again before, ms since the epoch.
         error: Why the last try failed.
+        left: Who does not have it while others do; empty for all.
     """
 
     state: Literal["due", "sent", "failed", "none"] = "none"
     tries: int = 0
     retry_ms: int = 0
     error: str = ""
+    left: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Report:
     html_bytes: int
     host: str
     folder: str
-    mailing: Mailing = Mailing()
+    mailing: Mailing = field(default_factory=Mailing)
     here: bool = True
 
     @property
@@ -291,5 +293,5 @@ def failed(progress: Progress, error: str, now_ms: int) -> Progress:
 
 
 def _known(cls: type[Any], found: dict[str, Any]) -> dict[str, Any]:
-    names = {field.name for field in fields(cls)}
+    names = {each.name for each in fields(cls)}
     return {name: value for name, value in found.items() if name in names}

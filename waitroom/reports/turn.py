@@ -15,12 +15,13 @@ TURN_S = 30
 
 
 @asynccontextmanager
-async def turn(store: Store, keys: Keys) -> AsyncIterator[bool]:
-    """Hold the right to write the report of a room.
+async def turn(store: Store, keys: Keys, seconds: int = TURN_S) -> AsyncIterator[bool]:
+    """Hold the right to write the report of a room, or to mail one.
 
     Args:
         store: Where the room lives.
         keys: The room's keys.
+        seconds: How long it lasts at most.
 
     Yields:
         Whether it is ours; False while another process writes.
@@ -30,7 +31,7 @@ async def turn(store: Store, keys: Keys) -> AsyncIterator[bool]:
     """
     token = secrets.token_hex(8)
     with store_errors():
-        ours = await store.redis.set(keys.writing, token, nx=True, ex=TURN_S)
+        ours = await store.redis.set(keys.writing, token, nx=True, ex=seconds)
     try:
         yield bool(ours)
     finally:

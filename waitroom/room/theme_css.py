@@ -52,6 +52,8 @@ PLAIN_FUNCTIONS = frozenset("var rgb rgba hsl hsla hwb lab lch oklab oklch color
 SCRIPTED = frozenset({"behavior", "-moz-binding", "-ms-behavior"})
 #: Longest length for the page's own parts, by unit.
 LENGTHS = {"px": 64.0, "rem": 4.0, "em": 4.0}
+#: Largest percentage for them: more pushes what follows out of the page.
+PERCENT_MAX = 100
 #: Properties of the owner's own, so that those of the page stay what they are.
 VARIABLE = "--theme-"
 
@@ -79,13 +81,15 @@ class Sheet:
         Raises:
             ValueError: If something in it is refused; says where, what and why.
         """
-        if "</" in text or "<!--" in text:
-            raise ValueError("must not hold </ or <!--: it would end the sheet where it is shown")
+        _stays_inside(text)
         try:
             rules = tinycss2.parse_stylesheet(text, skip_comments=True, skip_whitespace=True)
-            return "".join(map(self._rule, rules))
+            written = "".join(map(self._rule, rules))
         except RecursionError as e:
             raise ValueError("is nested too deep") from e
+        # Written as `<\/` or `\3c/`, it is plain by now.
+        _stays_inside(written)
+        return written
 
     def _rule(self, node: Node) -> str:
         if node.type == "qualified-rule":
@@ -197,6 +201,11 @@ class Sheet:
         return address
 
 
+def _stays_inside(sheet: str) -> None:
+    if "</" in sheet or "<!--" in sheet:
+        raise ValueError("must not hold </ or <!--: it would end the sheet where it is shown")
+
+
 def _check_length(token: Any) -> None:
     if token.type == "dimension":
         most = LENGTHS.get(token.lower_unit)
@@ -205,6 +214,10 @@ def _check_length(token: Any) -> None:
             raise _refused(token, token.serialize(), f"of the page's own parts it is {allowed}")
     elif token.type in ("number", "percentage") and token.value < 0:
         raise _refused(token, token.serialize(), "it must not be negative")
+    elif token.type == "percentage" and token.value > PERCENT_MAX:
+        raise _refused(token, token.serialize(), f"it is 0 to {PERCENT_MAX}% there")
+    elif token.type == "ident" and token.lower_value == "line-through":
+        raise _refused(token, "line-through", "a thick line hides the position")
 
 
 def _split(prelude: Iterable[Any]) -> list[list[Any]]:

@@ -1,5 +1,6 @@
 """Alerts: what holds now, where it is told, when, and what could not be delivered."""
 
+import re
 from typing import Any
 
 from quart import Blueprint, Response, request
@@ -193,4 +194,4 @@ def _quiet(form: Any) -> dict[str, str] | None:
 
 def _number(text: str) -> int | str:
     plain = text.strip()
-    return int(plain) if plain.isdigit() and len(plain) < 10 else plain
+    return int(plain) if re.fullmatch(r"[0-9]{1,9}", plain) else plain

@@ -12,6 +12,7 @@ from waitroom.accounts.who import ROLES
 from waitroom.console.door import accounts as book
 from waitroom.console.door import who
 from waitroom.console.pages import Note, go, page
+from waitroom.errors import RequestError
 from waitroom.web.services import services
 
 TRAIL = 30
@@ -74,7 +75,13 @@ async def delete_person() -> Response:
 
 
 def rooms_of(chosen: list[str]) -> list[str] | None:
-    """Return the rooms that a form names; None, which is all of them, when it names none."""
+    """Return the rooms that a form names; None, which is all of them, when it says so.
+
+    Raises:
+        RequestError: If it says nothing: all rooms are given to nobody by mistake.
+    """
+    if not chosen:
+        raise RequestError("Choose the rooms, or all rooms. Nothing was changed.")
     return [name for name in chosen if name] or None
 
 
@@ -89,7 +96,7 @@ async def _page(notes: list[Note], status: int = 200, link: Link | None = None) 
         rooms=await services().directory.names(),
         roles=ROLES,
         link=link,
-        address=link.address(request.host_url) if link else "",
+        address=link.address(services().config.service_url or request.host_url) if link else "",
         trail=[_trail(row) for row in await book().audit(asker, limit=TRAIL)],
     )
 

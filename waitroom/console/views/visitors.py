@@ -1,5 +1,6 @@
 """The visitors of a room, page by page: find one, let one in, take one out."""
 
+import re
 from typing import Any
 
 from quart import Blueprint, Response, request
@@ -13,6 +14,7 @@ from waitroom.errors import AdmissionError, VisitorNotFoundError
 from waitroom.web.services import services
 
 PAGE = 50
+_START = re.compile(r"[0-9]{1,9}")
 KINDS: tuple[tuple[List, str], ...] = (
     ("waiting", "Waiting"),
     ("parked", "Silent"),
@@ -69,7 +71,8 @@ async def _page(name: str, notes: list[Note], status: int = 200) -> Response:
     control, asker = services().control, who()
     room = await control.room(asker, name)
     of, find = _kind(request.args.get("of")), request.args.get("find", "").strip()
-    start = int(text) if (text := request.args.get("start", "0")).isdigit() else 0
+    asked = request.args.get("start", "0")
+    start = int(asked) if _START.fullmatch(asked) else 0
     rows: list[VisitorView] = []
     total = 0
     empty = _EMPTY[of]
@@ -79,7 +82,7 @@ async def _page(name: str, notes: list[Note], status: int = 200) -> Response:
         except VisitorNotFoundError as e:
             empty = f"{e.detail} Look for the id, or for a position such as 12."
     else:
-        found = await control.visitors(asker, name, of=of, start=min(start, 10**8), count=PAGE)
+        found = await control.visitors(asker, name, of=of, start=start, count=PAGE)
         rows, start, total = found.visitors, found.start, found.total
     last = start + len(rows)
     caption = "Found" if find else f"{start + 1} to {last} of {count(total, 'visitor', 'visitors')}"
