@@ -16,7 +16,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 
 from tests.conftest import SECRET_KEY
 from tests.web.helpers import TOKEN_MODE, Page, WebProcess, crowd, end, eventually_true, shown
@@ -97,7 +97,9 @@ async def test_nobody_is_admitted_out_of_order_and_never_one_too_many(
     room = await directory.create(
         "race", {"total_active_users": SEATS, "heartbeat_ttl_s": 60}, who="test"
     )
-    async with crowd() as links, Redis.from_url(redis_url) as redis:
+    # More want a connection at once than a pool gives out.
+    pool = BlockingConnectionPool.from_url(redis_url, timeout=60)
+    async with crowd() as links, Redis.from_pool(pool) as redis:
         race = Race(await start_web(3), room, links, redis, random.Random(SEED))
         async with watched(race):
             await everybody_enters(race)
