@@ -18,7 +18,6 @@ COUNTERS = (
     "returned",
     "lapsed",
     "restored",
-    "ended",
 )
 
 

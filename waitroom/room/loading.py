@@ -21,14 +21,10 @@ VERBS = (
     "renew",
     "leave",
     "sweep",
-    "sample",
     "board",
     "restore",
     "create",
     "update",
-    "admit_now",
-    "let_in",
-    "note",
 )
 
 

@@ -1,1 +1,0 @@
-"""Who may look after the rooms: owners, their sign-ins and their API tokens."""
