@@ -58,7 +58,7 @@ def _ways(run: "Run", journeys: Sequence[Journey]) -> Figures:
     position = [each.position - each.page for each in in_line]
     meant = [each.position - max(each.page, each.planned) for each in in_line]
     passed = [each.passed - each.told for each in journeys if each.passed and each.told]
-    back = run.measures.latencies.get("back")
+    back = run.measures.latencies.get("back", Counter())
     settled = [each for each in first if run.ended_s - each.page > LATE_S or each.position]
     without = sum(1 for each in settled if not (each.position or each.told))
     return {
@@ -68,7 +68,7 @@ def _ways(run: "Run", journeys: Sequence[Journey]) -> Figures:
         "register_most_s": max((each.registered - each.arrived for each in waited), default=None),
         "unregistered": without,
         "told_to_pass_s": quantile(passed, 0.99),
-        "back_most_s": _ms(quantile_of_counts(back, 1.0)) if back else None,
+        "back_most_s": _ms(quantile_of_counts(back, 1.0)),
     }
 
 
@@ -81,16 +81,15 @@ def _positions(run: "Run") -> Figures:
     if run.truth is None:
         return dict.fromkeys(("stale_first_s", "stale_s", "false_positions", "error_share"))
     tables = run.measures.tables
-    stale = tables.get("stale")
-    errors = tables.get("errors") or Counter()
+    stale, errors = tables.get("stale", Counter()), tables.get("errors", Counter())
     shares: dict[int, int] = {}
     for key, count in errors.items():
         share = int(key.partition(":")[2])
         shares[share] = shares.get(share, 0) + count
     worst = quantile_of_counts(shares, 0.99)
     return {
-        "stale_first_s": quantile_s(stale, 0.99, range(0, 2)) if stale else None,
-        "stale_s": quantile_s(stale, 0.99, range(0, len(BANDS) + 1)) if stale else None,
+        "stale_first_s": quantile_s(stale, 0.99, range(0, 2)),
+        "stale_s": quantile_s(stale, 0.99, range(0, len(BANDS) + 1)),
         "false_positions": run.measures.counts["false_positions"],
         "error_share": None if worst is None else worst / 1000,
     }

@@ -1,22 +1,13 @@
 """Against whom a load test may go: this machine, or a site that was named twice."""
 
-import ipaddress
 from collections.abc import Sequence
 from urllib.parse import urlsplit
+
+from waitroom.loopback import is_loopback
 
 
 class TargetError(Exception):
     """The target is not allowed; says what would be."""
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address is this machine's loopback."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def host_of(address: str) -> str:

@@ -5,6 +5,7 @@ costs Redis about a millisecond for ten thousand.
 """
 
 import time
+from collections import Counter
 from typing import Any
 
 import gevent
@@ -75,7 +76,7 @@ class Line:
     def report(self) -> None:
         """Put the tables into the measures, where they are taken from."""
         for name, table in self._staleness.take().items():
-            self._measures.tables.setdefault(name, table.__class__()).update(table)
+            self._measures.tables.setdefault(name, Counter()).update(table)
         self._measures.count("false_positions", self._staleness.false)
         self._staleness.false = 0
 

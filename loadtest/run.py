@@ -17,6 +17,7 @@ from locust import LoadTestShape
 from locust.env import Environment
 from locust.runners import MasterRunner, Runner
 
+from loadtest.children import await_end
 from loadtest.crew import FINAL, ORDER, Crew, own_cost
 from loadtest.measures import Measures
 from loadtest.plan import Plan
@@ -146,11 +147,7 @@ class Run:
     def end_children(self) -> None:
         """End the workers that were started here."""
         for child in self.children:
-            try:
-                child.wait(5)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+            await_end(child, 5)
 
     def over(self) -> bool:
         """Whether the shape may end before its time: everybody has come and gone."""

@@ -61,8 +61,7 @@ class Servers:
         """Return how many cores the processes of a name used on average; None = not measured."""
         used = [
             used
-            for name, readings in self.readings.items()
-            if name.startswith(prefix)
+            for readings in self._called(prefix)
             for used in [_used(readings, since_s, until_s)]
             if used is not None
         ]
@@ -71,12 +70,7 @@ class Servers:
     def most_bytes(self, prefix: str) -> float | None:
         """Return the most memory that one of the processes of a name held; None = unknown."""
         return max(
-            (
-                reading.bytes
-                for name, readings in self.readings.items()
-                if name.startswith(prefix)
-                for reading in readings
-            ),
+            (reading.bytes for readings in self._called(prefix) for reading in readings),
             default=None,
         )
 
@@ -84,21 +78,23 @@ class Servers:
         """Return by how much the memory of the processes of a name grew; None = unknown."""
         most = [
             max(reading.bytes for reading in readings) - readings[0].bytes
-            for name, readings in self.readings.items()
-            if name.startswith(prefix) and readings
+            for readings in self._called(prefix)
         ]
         return sum(most) if most else None
 
     def course(self, prefix: str) -> tuple[list[float], list[float]]:
         """Return moments and how many cores the processes of a name used up to each."""
         used: dict[int, float] = {}
-        for name, readings in self.readings.items():
-            if name.startswith(prefix):
-                for before, after in pairwise(readings):
-                    cores = (after.cpu_s - before.cpu_s) / (after.at_s - before.at_s)
-                    at = round(after.at_s / INTERVAL_S)
-                    used[at] = used.get(at, 0.0) + cores
+        for readings in self._called(prefix):
+            for before, after in pairwise(readings):
+                cores = (after.cpu_s - before.cpu_s) / (after.at_s - before.at_s)
+                at = round(after.at_s / INTERVAL_S)
+                used[at] = used.get(at, 0.0) + cores
         return [at * INTERVAL_S for at in sorted(used)], [used[at] for at in sorted(used)]
+
+    def _called(self, prefix: str) -> list[list[Reading]]:
+        """Return the readings of each process of a name; there is at least one of each."""
+        return [found for name, found in self.readings.items() if name.startswith(prefix)]
 
     def _run(self) -> None:
         while True:

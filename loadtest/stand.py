@@ -20,6 +20,7 @@ from urllib.request import urlopen
 
 import orjson
 
+from loadtest.children import await_end
 from loadtest.ports import free_port
 from waitroom.embedded import Valkey
 
@@ -108,7 +109,7 @@ class Stand:
             if child.poll() is None:
                 child.terminate()
         for child in self._children.values():
-            _end(child)
+            await_end(child, STOP_S)
         self.valkey.stop(kill=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -122,7 +123,7 @@ class Stand:
         for number, port in enumerate(self.ports):
             name = f"web{number}"
             self._children[name].terminate()
-            _end(self._children[name], patience_s=STOP_S * 3)
+            await_end(self._children[name], STOP_S * 3)
             self._start(name, "web", "--port", str(port))
             self._wait(name, f"{self.services[number]}/readyz")
             time.sleep(pause_s)
@@ -185,11 +186,3 @@ class Stand:
 
 def _assignments(settings: Mapping[str, Any]) -> list[str]:
     return [f"{name}={orjson.dumps(value).decode()}" for name, value in settings.items()]
-
-
-def _end(child: "subprocess.Popen[bytes]", patience_s: float = STOP_S) -> None:
-    try:
-        child.wait(patience_s)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()

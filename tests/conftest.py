@@ -17,6 +17,7 @@ import pytest
 import redis
 from playwright.async_api import Browser, async_playwright
 
+from loadtest.children import await_end
 from loadtest.ports import free_port
 from tests.cluster.servers import Cluster, RedisServer, temporary_folder
 from waitroom.clock import monotonic_s
@@ -205,11 +206,7 @@ class Processes:
             if child.poll() is None:
                 child.terminate()
         for child in self.started:
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+            await_end(child, 10)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 import psutil
 
 from loadtest.bench.generator import Visitors, throughput
+from loadtest.children import await_end
 from loadtest.ports import free_port
 from waitroom.embedded import Valkey
 
@@ -133,11 +134,7 @@ def _started(
         yield Server(port, process)
     finally:
         process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        await_end(process, 10)
 
 
 def _until_ready(port: int, process: "subprocess.Popen[bytes]") -> None:

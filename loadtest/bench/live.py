@@ -22,6 +22,7 @@ import uvloop
 
 from loadtest.bench.live_visitors import ROOM, Crowd, tickets, until
 from loadtest.bench.rows import Row, at_least, at_most
+from loadtest.children import await_end
 from loadtest.ports import free_port
 from waitroom.embedded import Valkey
 from waitroom.room import Directory, RoomSettings, Store
@@ -77,11 +78,7 @@ class Served:
         """Let it stop, and wait for that."""
         if self._child.stdin is not None:
             self._child.stdin.close()
-        try:
-            self._child.wait(20)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            self._child.wait()
+        await_end(self._child, 20)
         if self._child.stdout is not None:
             self._child.stdout.close()
 

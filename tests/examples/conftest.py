@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from loadtest.children import await_end
 from tests.conftest import EDGE_TOKEN, Processes
 from tests.examples.helpers import Origin, eventually, served
 from tests.examples.proxies import Behind
@@ -86,11 +87,7 @@ def run(folder: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     for child in started:
         child.terminate()
     for number, child in enumerate(started):
-        try:
-            child.wait(10)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        await_end(child, 10)
         print((folder / f"{number}.log").read_text(errors="replace")[-4_000:])
 
 

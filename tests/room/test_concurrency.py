@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio.client import PubSub
 
+from loadtest.children import await_end
 from waitroom.room import Room, Store
 
 from .helpers import T0, MakeRoom, S, names
@@ -51,11 +52,7 @@ def crowds(url: str) -> Iterator[list[subprocess.Popen[bytes]]]:
         yield children
     finally:
         for child in children:
-            try:
-                child.wait(5)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+            await_end(child, 5)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from typing import Any
 from waitroom import clock
 from waitroom.errors import RoomNotFoundError, StoreError, WaitroomError
 from waitroom.live.answer import answer
-from waitroom.live.line import Link, LocalLine, Watcher
+from waitroom.live.line import Link, LocalLine, Watcher, lacks_place
 from waitroom.live.updates import Updates, event_packet
 from waitroom.room import Board, Directory, Room, Standing
 
@@ -122,7 +122,7 @@ class Hub:
         """
         free = [link for link in watcher.links if not link.busy]
         updates = _updates(line)
-        if updates is None or not free or _is_placeless(updates.board, watcher):
+        if updates is None or not free or lacks_place(watcher, updates.board):
             return
         watcher.told_position, watcher.told_ms = watcher.position, clock.monotonic_ms()
         text = updates.packet(watcher.position)
@@ -170,10 +170,6 @@ class Hub:
                 link.push(text)
             if number % BATCH == 0:
                 await asyncio.sleep(0)
-
-
-def _is_placeless(board: Board, watcher: Watcher) -> bool:
-    return watcher.position == 0 and board.state != "closed"
 
 
 def _updates(line: LocalLine) -> Updates | None:

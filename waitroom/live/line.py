@@ -100,6 +100,16 @@ def due_ms(watcher: Watcher) -> int:
     return watcher.told_ms + (TELL_MIN_MS if matters else TELL_MAX_MS)
 
 
+def lacks_place(watcher: Watcher, board: Board) -> bool:
+    """Return whether a watcher came while the room was closed, and has no place though it opened.
+
+    Args:
+        watcher: With the newest position; 0 = no place.
+        board: The newest board.
+    """
+    return watcher.position == 0 and board.state != "closed"
+
+
 def read_position(watcher: Watcher, board: Board) -> bool:
     """Move a watcher to where the board says they stand.
 

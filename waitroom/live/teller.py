@@ -15,7 +15,7 @@ import structlog
 
 from waitroom import clock
 from waitroom.live.hub import Hub
-from waitroom.live.line import LocalLine, Watcher, due_ms, read_position
+from waitroom.live.line import LocalLine, Watcher, due_ms, lacks_place, read_position
 from waitroom.room import Board
 
 #: Watchers looked at without a pause: a millisecond or two if all of them are told.
@@ -93,8 +93,8 @@ class Teller:
 def _is_missed(watcher: Watcher, board: Board) -> bool:
     """Return whether only Redis knows where a watcher is, with the newest position read."""
     if watcher.position == 0:
-        # Came while the room was closed, and has no place before it opens.
-        return board.state != "closed"
+        # No board knows of it.
+        return lacks_place(watcher, board)
     return not read_position(watcher, board)
 
 

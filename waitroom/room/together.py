@@ -78,9 +78,7 @@ class Together(Generic[_Ask, _Answer]):
         now_s = monotonic_s()
         late = bisect_left(self._queue, now_s, key=lambda each: each[2])
         for _, answer, _ in self._queue[:late]:
-            if not answer.done():
-                answer.set_exception(StoreError("Redis did not answer in time."))
-                answer.exception()
+            _refuse(answer, StoreError("Redis did not answer in time."))
         del self._queue[:late]
 
     async def _answer(self, group: list[tuple[_Ask, "asyncio.Future[_Answer]", float]]) -> None:
@@ -88,11 +86,15 @@ class Together(Generic[_Ask, _Answer]):
             found = await self._call([question for question, _, _ in group])
         except Exception as e:
             for _, answer, _ in group:
-                if not answer.done():
-                    answer.set_exception(e)
-                    # One who is cancelled just now does not look; that is no fault to log.
-                    answer.exception()
+                _refuse(answer, e)
         else:
             for (_, answer, _), value in zip(group, found, strict=True):
                 if not answer.done():
                     answer.set_result(value)
+
+
+def _refuse(answer: "asyncio.Future[_Answer]", error: Exception) -> None:
+    if not answer.done():
+        answer.set_exception(error)
+        # One who is cancelled just now does not look; that is no fault to log.
+        answer.exception()

@@ -3,7 +3,6 @@
 Nothing secret is written; the two secrets go to Cloudflare by `wrangler secret put`.
 """
 
-import ipaddress
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from waitroom.errors import ConfigError, RequestError
+from waitroom.loopback import is_loopback
 from waitroom.return_to import PREFIX
 
 #: Where the Worker's settings are.
@@ -198,19 +198,10 @@ def _service_url(text: str) -> str:
         raise refused(f"{text!r} is not an address such as https://waiting.example.com")
     if url.path.strip("/") or url.query or url.fragment or "?" in text or "#" in text:
         raise refused(f"{text!r} has a path or a query; only scheme and host are taken")
-    if url.scheme == "http" and not _is_loopback(host):
+    if url.scheme == "http" and not is_loopback(host):
         raise refused(f"{text!r} must be https: passes and the edge token travel there")
     name = f"[{host}]" if ":" in host else host
     return f"{url.scheme}://{name}" + (f":{port}" if port else "")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _route(text: str) -> str:
