@@ -17,6 +17,8 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export WRANGLER_SEND_METRICS = false
+CONSOLE_TSC = --strict --checkJs --noEmit --target es2022 --module esnext \
+  --moduleResolution bundler --lib es2023,dom,dom.iterable
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
@@ -41,6 +43,7 @@ check: setup ## Format, lint and types; unit tests of the splash page and of the
 	$(BIN)/mypy waitroom tests loadtest edge/examples
 	$(BIN)/npm --prefix splash run --silent check
 	$(BIN)/npm --prefix splash run --silent test
+	$(BIN)/node splash/node_modules/typescript/bin/tsc $(CONSOLE_TSC) waitroom/console/static/*.js
 	$(BIN)/npm --prefix edge run --silent check
 	$(BIN)/npm --prefix edge run --silent test
 

@@ -20,15 +20,26 @@ function fill(template, values) {
   return template.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+/** @param {string} tag @returns {string} What it is written in; empty for what is no language. */
+function script(tag) {
+  try {
+    return new Intl.Locale(tag).maximize().script ?? "";
+  } catch {
+    return "";
+  }
+}
+
 /**
  * The visitor's own variant of the page's language (numbers differ: de-CH, en-IN), else the
- * language itself.
+ * language itself. One in another script would mix two in one sentence: zh-TW on a page in zh.
  * @param {string} lang
  * @param {readonly string[]} wanted As the browser lists them.
  */
 export function pickLocale(lang, wanted) {
   const base = lang.split("-")[0];
-  return wanted.find((tag) => tag.split("-")[0] === base) ?? lang;
+  const same = (/** @type {string} */ tag) =>
+    tag.split("-")[0] === base && script(tag) === script(lang);
+  return wanted.find(same) ?? lang;
 }
 
 /**
@@ -97,7 +108,9 @@ export function makeTexts(texts, lang, locale) {
     if (low === 0) return say("wait_under", { time: format.format(high) });
     if (low === high) return say("wait_about", { time: format.format(low) });
     // Browsers before 2023 have no formatRange.
-    if (!format.formatRange) return `${numbers.format(low)}–${format.format(high)}`;
+    if (!format.formatRange) {
+      return say("wait_range", { low: numbers.format(low), time: format.format(high) });
+    }
     return format.formatRange(low, high);
   }
 

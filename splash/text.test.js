@@ -75,6 +75,46 @@ test("the browser's regional variant is used only within the page's language", (
   assert.equal(pickLocale("en", ["fr", "de-CH"]), "en");
 });
 
+test("a variant in another script is not mixed into the page", () => {
+  assert.equal(pickLocale("zh", ["zh-TW", "en"]), "zh");
+  assert.equal(pickLocale("zh", ["zh-HK", "zh-SG"]), "zh-SG");
+  assert.equal(pickLocale("hi", ["hi-Latn", "hi-IN"]), "hi-IN");
+  assert.equal(pickLocale("zh", ["zh-!!"]), "zh");
+});
+
+test("waits are rounded as on the page without scripts", () => {
+  const vectors = new URL("../tests/vectors/waits.json", import.meta.url);
+  const { rounded } = JSON.parse(readFileSync(vectors, "utf8"));
+  assert.ok(rounded.length > 10);
+  for (const [low, high, unit, from, to] of rounded) {
+    assert.deepEqual(roundWait({ low, high }), { unit, low: from, high: to }, `${low} ${high}`);
+  }
+});
+
+test("there are the languages that owners were promised", () => {
+  const promised = "ar de en es fr hi it ja ko nl pl pt tr zh".split(" ");
+  assert.deepEqual(Object.keys(languages).sort(), promised);
+});
+
+test("every language says a wait, a count and a time in its own words and digits", () => {
+  const waits = new Set();
+  for (const lang of Object.keys(languages)) {
+    const say = speak(lang);
+    waits.add(say.wait({ low: 180, high: 360 }));
+    for (const n of [0, 1, 2, 3, 5, 11, 100, 1_000_000]) {
+      const said = say.count("people_waiting", n);
+      assert.doesNotMatch(said, /[{}]|undefined|people_waiting/, `${lang} ${n}`);
+    }
+    assert.doesNotMatch(say.keep(600), /[{}]/, lang);
+  }
+  // Minutes are "minutes" in English and French.
+  assert.ok(waits.size >= Object.keys(languages).length - 1);
+  assert.equal(speak("pl").count("people_waiting", 3), "3 osoby w kolejce");
+  assert.equal(speak("pl").count("people_waiting", 5), "5 osób w kolejce");
+  assert.match(speak("es").count("rate", 1_000_000), /^1\.000\.000 de personas/);
+  assert.equal(makeTexts(languages.hi ?? {}, "hi", "hi-IN").number(1_234_567), "12,34,567");
+});
+
 test("every language has every text, with the placeholders of English", () => {
   const places = (/** @type {unknown} */ text) =>
     [...JSON.stringify(text).matchAll(/\{(\w+)\}/g)].map(([, name]) => name);

@@ -6,6 +6,7 @@ and what is allowed; secrets hide themselves.
 
 import difflib
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from dotenv import dotenv_values
 from pydantic import (
     AfterValidator,
     Field,
+    IPvAnyNetwork,
     SecretStr,
     ValidationError,
     ValidationInfo,
@@ -21,7 +23,8 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from waitroom.addresses import read_address
-from waitroom.errors import ConfigError
+from waitroom.errors import ConfigError, SettingError
+from waitroom.mail_server import mail_sender, server_options
 from waitroom.ranges import allowed
 from waitroom.tokens import MIN_KEY_LENGTH
 
@@ -66,6 +69,12 @@ class Config(BaseSettings):
         tick_ms: How often a web process admits and looks at the board, milliseconds.
         log_level: Least important level that is logged.
         log_format: ``json`` for machines, ``console`` for people.
+        smtp_url: The mail server; none means that no mail is sent.
+        mail_from: Who mails are from.
+        alerts_allow_networks: Private networks in which webhooks may be.
+        reports_dir: Where reports are kept; none means ``reports`` in ``data_dir``.
+        trusted_proxies: How many proxies before the web process each add the address of whom they
+            serve to X-Forwarded-For; sign-ins are throttled by it.
     """
 
     model_config = SettingsConfigDict(
@@ -90,6 +99,11 @@ class Config(BaseSettings):
     tick_ms: Annotated[int, Field(ge=50, le=1_000)] = 200
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
+    smtp_url: SecretStr | None = None
+    mail_from: Annotated[str, Field(validate_default=True)] = ""
+    alerts_allow_networks: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = ()
+    reports_dir: Path | None = None
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
 
     @field_validator("secret_keys", mode="before")
     @classmethod
@@ -115,7 +129,36 @@ class Config(BaseSettings):
             raise ValueError(f"must have at least {MIN_KEY_LENGTH} characters")
         return value
 
-    @field_validator("redis_url", "rq_redis_url", "edge_token", mode="before")
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            server_options(value.get_secret_value())
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("smtp_url"):
+            raise ValueError("must be set when WAITROOM_SMTP_URL is, as in waitroom@example.com")
+        try:
+            return value and mail_sender(value)
+        except SettingError as e:
+            raise ValueError(e.allowed) from None
+
+    @field_validator("alerts_allow_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return [ip_network(part.strip()) for part in value.split(",") if part.strip()]
+        except ValueError:
+            raise ValueError("must be networks such as 10.1.0.0/16, separated by commas") from None
+
+    @field_validator(
+        "redis_url", "rq_redis_url", "edge_token", "smtp_url", "reports_dir", mode="before"
+    )
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
         # `WAITROOM_REDIS_URL=` in a .env file means "not set".
@@ -175,7 +218,7 @@ def _describe(error: ValidationError) -> str:
     first = error.errors()[0]
     field = str(first["loc"][0])
     key = PREFIX + field.upper()
-    secret = field in ("secret_keys", "edge_token") or field.endswith("redis_url")
+    secret = field in ("secret_keys", "edge_token", "smtp_url") or field.endswith("redis_url")
     shown = "(hidden)" if secret else str(first["input"])
     said = first["msg"].removeprefix("Value error, ")
     phrase = allowed(Config, field) if first["type"] != "value_error" else ""

@@ -1,9 +1,11 @@
-"""Every failure that Waitroom names.
+"""Every failure that Waitroom names; `accounts`, `alerts` and `reports` add their own.
 
 One base class with a stable ``code`` and the HTTP ``status`` it stands for; leaves add the one
 fact that a caller can act on. Errors of other libraries stop where they arise and are raised
 again as one of these. No message holds a token, a secret or a cookie.
 """
+
+from collections.abc import Sequence
 
 
 class WaitroomError(Exception):
@@ -86,6 +88,13 @@ class SettingError(WaitroomError):
         self.allowed = allowed
 
 
+class SettingsContradictError(SettingError):
+    """A setting that does not fit another one; nothing was changed."""
+
+    code = "settings_contradict"
+    status = 409
+
+
 class RoomError(WaitroomError):
     """Something about one room."""
 
@@ -151,3 +160,109 @@ class TokenForgedError(TokenError):
 
 class TokenExpiredError(TokenError):
     """A pass whose seat has run out, or whose epoch was ended."""
+
+
+class ForbiddenError(WaitroomError):
+    """Somebody who was recognised may not do this; nothing was done."""
+
+    code = "forbidden"
+    status = 403
+
+    def __init__(self, who: str, role: str, room: str | None = None) -> None:
+        where = f"in the room {room[:64]!r}" if room is not None else "for all rooms"
+        super().__init__(f"{who} may not do this: it needs the role {role} {where}.")
+        #: Who wanted to.
+        self.who = who
+        #: The least powerful role that may.
+        self.role = role
+        #: The room concerned; None when it concerns the whole installation.
+        self.room = room
+
+
+class MailError(WaitroomError):
+    """A mail was not taken by the mail server; some recipients may have it."""
+
+    code = "mail_failed"
+    status = 502
+
+    def __init__(self, detail: str, *, permanent: bool = False, left: Sequence[str] = ()) -> None:
+        super().__init__(detail)
+        #: Whether the same mail will never be taken.
+        self.permanent = permanent
+        #: Who was refused while others have the mail; empty when nobody was told apart.
+        self.left = list(left)
+
+
+class MailOffError(MailError):
+    """No mail server is set up; nothing was sent."""
+
+    code = "mail_off"
+    status = 409
+
+    def __init__(self) -> None:
+        super().__init__("No mail server is set up: set WAITROOM_SMTP_URL.", permanent=True)
+
+
+class RoomConflictError(RoomError):
+    """Somebody else changed a setting to another value since it was seen; nothing was changed."""
+
+    code = "conflict"
+    status = 409
+
+    def __init__(self, room: str, field: str, value: object, who: str) -> None:
+        by = f" by {who}" if who else ""
+        super().__init__(
+            room, f"{field} was changed to {value!r}{by} since you looked; nothing was changed."
+        )
+        #: The setting.
+        self.field = field
+        #: Its value now.
+        self.value = value
+        #: Who set it; empty when the trail does not tell any more.
+        self.who = who
+
+
+class RoomVersionError(RoomError):
+    """Somebody changed the room since the version that the editor saw; nothing was changed."""
+
+    code = "changed_since"
+    status = 412
+
+    def __init__(self, room: str, changes: list[dict[str, object]]) -> None:
+        fields = ", ".join(dict.fromkeys(str(change["field"]) for change in changes))
+        what = f"Since then changed: {fields}." if fields else "That version is not known any more."
+        super().__init__(room, f"{what} Read the room again; nothing was changed.")
+        #: What changed, oldest first: field, before, value, who, at_ms.
+        self.changes = changes
+
+
+class VisitorNotFoundError(RoomError):
+    """The room knows no such visitor, or the visitor has neither place nor seat."""
+
+    code = "visitor_not_found"
+    status = 404
+
+    def __init__(self, room: str, find: str) -> None:
+        super().__init__(room, f"The room {room!r} knows no visitor {find[:64]!r}.")
+
+
+class AdmissionError(RoomError):
+    """Somebody cannot be let in by hand at the moment; nothing was done."""
+
+    status = 409
+
+    def __init__(self, room: str, code: str, detail: str) -> None:
+        super().__init__(room, detail)
+        self.code = code
+
+
+class ApplyError(WaitroomError):
+    """Something in a file of rooms is wrong; nothing was changed."""
+
+    code = "bad_file"
+    status = 422
+
+    def __init__(self, wrong: list[str]) -> None:
+        super().__init__("; ".join(wrong))
+        #: Each thing that is wrong, in a sentence.
+        self.wrong = wrong

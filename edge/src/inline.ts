@@ -1,9 +1,9 @@
 /** The splash page at the visitor's own address, for rooms with `delivery` `inline`. */
 
 import { ServiceError } from "./calls";
-import { PREFIX, type Splash } from "./decide";
+import type { Splash } from "./decide";
 import type { KeptAnswer } from "./keeping";
-import type { Kept } from "./kept";
+import { type Kept, splashPage } from "./kept";
 import type { EdgeRoom } from "./rooms";
 import type { Waiting } from "./runtime";
 
@@ -45,7 +45,7 @@ async function page(
   waiting: Waiting,
 ): Promise<KeptAnswer | null> {
   try {
-    const wanted = { path: PREFIX + room.name, language, statuses: [200, room.queueingStatusCode] };
+    const wanted = splashPage(room, language);
     const found = await kept.get(wanted, waiting);
     const type = found?.headers.find(([name]) => name === "content-type")?.[1];
     const good = found !== null && wanted.statuses.includes(found.status);

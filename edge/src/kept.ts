@@ -1,5 +1,6 @@
 /**
- * Answers of the service that are the same for everybody: the splash page, its files, the board.
+ * Answers of the service that are the same for everybody: the splash page of each room and
+ * language, its files, the board.
  *
  * They are asked for without anything personal and kept only when the service calls them public,
  * so one visitor's answer never reaches another, and a new visitor of a queueing room costs the
@@ -10,11 +11,14 @@ import { ServiceError, TIME_LIMIT_MS, UnreachableError, call } from "./calls";
 import { PREFIX } from "./decide";
 import { type KeptAnswer, fromStored, kept, lifeS, toStored } from "./keeping";
 import { type Runtime, type Waiting, until } from "./runtime";
+import type { EdgeRoom } from "./rooms";
 import type { Service } from "./service";
 import type { Store } from "./store";
 import type { Visit } from "./visit";
 
-const PAGE = new RegExp(`^${PREFIX}([a-z0-9][a-z0-9_-]{0,39})(/board)?$`);
+const PAGE = new RegExp(
+  `^${PREFIX}([a-z0-9][a-z0-9_-]{0,39})(/board|/theme/[a-z0-9-]{1,40}\\.[a-z]{3,4})?$`,
+);
 const FILE = new RegExp(
   `^${PREFIX}(waitroom-fetch\\.js|assets/[A-Za-z0-9]{1,64}/[A-Za-z0-9._-]{1,80})$`,
 );
@@ -25,9 +29,14 @@ const ALL_MAX = 8 * 1024 * 1024;
 /** How long an old answer is good enough while another request fetches the new one. */
 const STALE_MS = 5_000;
 
+/** A page of another theme than the one that was announced is kept for this long, seconds. */
+const PASSING_S = 1;
+
 /** What is asked for: one text for everybody of one language. */
 export interface Wanted {
   readonly path: string;
+  /** What the page is to look like, as the rooms say; a page of before is not shown any more. */
+  readonly theme: string;
   /** Empty where there is but one for all. */
   readonly language: string;
   /** What a good answer may have. */
@@ -53,14 +62,14 @@ export class Kept {
   /** Return which public answer a request below `/__waitroom/` asks for; null if none. */
   wanted(visit: Visit, page: string, language: string): Wanted | null {
     if (visit.websocket || (visit.method !== "GET" && visit.method !== "HEAD")) return null;
-    if (FILE.test(page)) return { path: page, language: "", statuses: [200] };
-    const [, name, board] = PAGE.exec(page) ?? [];
+    if (FILE.test(page)) return file(page);
+    const [, name, verb] = PAGE.exec(page) ?? [];
     // Other names could be made up without end.
     const room = name === undefined ? undefined : this.#service.known().rooms?.get(name);
     if (room === undefined) return null;
-    if (board !== undefined) return { path: page, language: "", statuses: [200] };
+    if (verb !== undefined) return file(page);
     if (new URLSearchParams(visit.query).getAll("nojs").includes("1")) return null;
-    return { path: page, language, statuses: [200, room.queueingStatusCode] };
+    return splashPage(room, language);
   }
 
   /**
@@ -68,7 +77,7 @@ export class Kept {
    * @throws ServiceError If there is none in time.
    */
   async get(wanted: Wanted, waiting: Waiting): Promise<KeptAnswer | null> {
-    const key = `${wanted.language} ${wanted.statuses} ${wanted.path}`;
+    const key = `${wanted.language} ${wanted.statuses} ${wanted.theme} ${wanted.path}`;
     const found = this.#known.get(key);
     const nowMs = this.#runtime.nowMs();
     if (found !== undefined && nowMs < found.untilMs) return found;
@@ -102,13 +111,16 @@ export class Kept {
     }
   }
 
-  async #ask({ path, language, statuses }: Wanted): Promise<KeptAnswer | null> {
+  async #ask({ path, theme, language, statuses }: Wanted): Promise<KeptAnswer | null> {
     const { breaker, url } = this.#service;
     if (!breaker.reachable) throw new UnreachableError("it is away");
     const headers = language === "" ? {} : { "accept-language": language };
     try {
       const answer = await call(this.#runtime, `${url}${path}`, { headers }, ANSWER_MAX);
-      const seconds = statuses.includes(answer.status) ? lifeS(answer, language !== "") : 0;
+      const life = statuses.includes(answer.status) ? lifeS(answer, language !== "") : 0;
+      // One process of the service may not have heard yet of what another one has announced.
+      const passing = (answer.headers.get("waitroom-theme") ?? "") !== theme;
+      const seconds = passing ? Math.min(life, PASSING_S) : life;
       return await kept(answer, this.#runtime.nowMs(), seconds);
     } catch (error) {
       if (!(error instanceof UnreachableError)) {
@@ -135,6 +147,16 @@ export class Kept {
     this.#known.delete(key);
     this.#bytes -= size(gone);
   }
+}
+
+/** Return what asks for the splash page of a room. */
+export function splashPage(room: EdgeRoom, language: string): Wanted {
+  const statuses = [200, room.queueingStatusCode];
+  return { path: PREFIX + room.name, theme: room.theme, language, statuses };
+}
+
+function file(path: string): Wanted {
+  return { path, theme: "", language: "", statuses: [200] };
 }
 
 function size(answer: KeptAnswer): number {

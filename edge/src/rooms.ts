@@ -44,6 +44,7 @@ const roomSchema = v.object({
   queueing: flag,
   recovering: flag,
   message: v.optional(v.nullable(v.string()), null),
+  theme: v.optional(matching(/^[A-Za-z0-9-]{0,40}$/), ""),
 });
 const roomsSchema = v.object({ rooms: v.array(roomSchema), languages: v.optional(v.unknown()) });
 
@@ -66,6 +67,8 @@ export interface EdgeRoom {
   readonly epoch: number;
   readonly recovering: boolean;
   readonly message: string | null;
+  /** What the splash page looks like: which version of it is kept. */
+  readonly theme: string;
   readonly queueing: boolean;
   readonly routes: readonly Route[];
   readonly rules: readonly Rule[];
@@ -163,6 +166,7 @@ function edgeRoom(told: v.InferOutput<typeof roomSchema>): EdgeRoom {
     queueing: told.queueing,
     recovering: told.recovering,
     message: told.message,
+    theme: told.theme,
     routes: told.routes.flatMap(route),
     rules: told.bypass.map(compiled),
     passCookie: passCookieName(told.name),

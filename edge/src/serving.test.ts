@@ -50,6 +50,50 @@ describe("the splash page", () => {
     expect(world.asked()).toHaveLength(3);
   });
 
+  test("is kept for each room on its own, and for each theme that a room announces", async () => {
+    const shown = async (name: string): Promise<string> =>
+      (await world.visit(`/__waitroom/${name}`)).text();
+    const look = (theme: string): void => {
+      world.rooms = [room({ theme }), room({ name: "fair", routes: [] })];
+      world.answers["shop"] = () => page(`<html shop ${theme}>`, { "waitroom-theme": theme });
+    };
+    world.answers["fair"] = () => page("<html fair>");
+    look("20261123131500-0123abcd");
+    await world.visit("/");
+    for (let n = 0; n < 2; n++) {
+      expect(await shown("shop")).toBe("<html shop 20261123131500-0123abcd>");
+      expect(await shown("fair")).toBe("<html fair>");
+    }
+    expect(world.asked()).toEqual(["/__waitroom/shop", "/__waitroom/fair"]);
+    look("20261123131600-4567abcd");
+    await pass(2_500);
+    expect(await shown("shop")).toBe("<html shop 20261123131600-4567abcd>");
+    expect(await shown("fair")).toBe("<html fair>");
+    expect(world.asked()).toHaveLength(3);
+  });
+
+  test("of a process that has not heard of a theme yet is kept for a moment only", async () => {
+    world.rooms = [room({ theme: "20261123131500-0123abcd" })];
+    await world.visit("/");
+    expect(await (await world.visit("/__waitroom/shop")).text()).toBe(SPLASH);
+    world.answers["shop"] = () => page("<html new>", { "waitroom-theme": "20261123131500-0123abcd" });
+    await pass(1_100);
+    expect(await (await answered(world.visit("/__waitroom/shop"))).text()).toBe("<html new>");
+    await pass(30_000, 1_000);
+    expect(await (await answered(world.visit("/__waitroom/shop"))).text()).toBe("<html new>");
+    expect(world.asked()).toHaveLength(2);
+  });
+
+  test("has the files of its theme kept too, of rooms that there are", async () => {
+    const file = "/theme/20261123131500-0123abcd.css";
+    world.answers["20261123131500-0123abcd.css"] = () =>
+      new Response("a{}", { headers: { "cache-control": "public, max-age=31536000, immutable" } });
+    for (let n = 0; n < 2; n++) await world.visit(`/__waitroom/shop${file}`);
+    expect(world.asked()).toHaveLength(1);
+    for (let n = 0; n < 2; n++) await world.visit(`/__waitroom/madeup${file}`);
+    expect(world.asked()).toHaveLength(3);
+  });
+
   test("is fetched once by many who come at the same time", async () => {
     world.answers["shop"] = async () => {
       await new Promise((resolve) => setTimeout(resolve, 500));

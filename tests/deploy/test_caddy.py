@@ -55,11 +55,13 @@ class Front:
 
     Attributes:
         address: Of the Caddy.
+        console: Where it has the console.
         web: The processes, each by its address.
         log: What the Caddy has to say.
     """
 
     address: str
+    console: str
     web: dict[str, subprocess.Popen[bytes]]
     log: Path
 
@@ -83,7 +85,8 @@ def front(
         child = processes.start("web", WAITROOM_PORT=str(port), **settings)
         web[f"127.0.0.1:{port}"] = child
     assert processes.start("rooms", "create", "shop", **settings).wait(30) == 0
-    found = Front(f"127.0.0.1:{free_port()}", web, tmp_path / "caddy.log")
+    address, console = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    found = Front(address, console, web, tmp_path / "caddy.log")
     text = (DEPLOY / "Caddyfile").read_text()
     assert text.count("web-1:8000 web-2:8000") == 1
     text = text.replace("web-1:8000 web-2:8000", " ".join(web))
@@ -95,7 +98,10 @@ def front(
             cwd=tmp_path,
             env=os.environ
             | {name: str(tmp_path) for name in ("HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME")}
-            | {"WAITING_ADDRESS": f"http://{found.address}"},
+            | {
+                "WAITING_ADDRESS": f"http://{found.address}",
+                "CONSOLE_ADDRESS": f"http://{found.console}",
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -113,8 +119,12 @@ def front(
 def test_it_hands_on_what_edges_and_visitors_need_and_no_more(
     front: Front, own_valkey: Valkey, until: Until
 ) -> None:
-    for path in ("/", "/healthz", "/readyz", "/metrics"):
+    for path in ("/", "/healthz", "/readyz", "/metrics", "/console", "/api/rooms", "/api/docs"):
         assert status(f"{front.address}{path}") == 404
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert status(f"{front.console}{path}") == 404
+    assert status(f"{front.console}/") == status(f"{front.console}/console") == 200
+    assert status(f"{front.console}/api/rooms") == 401
     assert status(f"{front.address}/api/edge/rooms") == 401
     # By the edge's word a page is of the site's own host; without it, of the proxy's.
     assert socket_status(front.address, SHOP, EDGE) == 101

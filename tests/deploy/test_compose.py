@@ -13,6 +13,7 @@ from waitroom.config import PREFIX, Config
 from waitroom.web.serve import GRACEFUL_S
 
 OURS = {"web-1": "web", "web-2": "web", "worker": "worker", "clock": "clock"}
+REPORTS = "WAITROOM_REPORTS_DIR"
 #: A worker and a clock end within this, seconds; see `jobs/worker.py`.
 JOBS_END_S = 10
 
@@ -70,11 +71,25 @@ def test_the_store_is_out_of_reach_and_keeps_its_data() -> None:
     assert valkey["volumes"] == [f"places:{options['--dir']}"]
 
 
+def test_who_makes_and_who_shows_a_report_share_its_folder() -> None:
+    found = compose()
+    for name in ("web-1", "web-2", "worker"):
+        assert found["services"][name]["volumes"] == [f"reports:{image_settings()[REPORTS]}"]
+    assert "reports" in found["volumes"]
+
+
+def test_who_mails_and_calls_webhooks_can_reach_them() -> None:
+    found = compose()
+    for name in ("web-1", "web-2", "worker"):
+        joined = found["services"][name]["networks"]
+        assert any(not (found["networks"][each] or {}).get("internal") for each in joined)
+
+
 def test_the_proxy_is_the_only_one_with_a_port_and_not_on_all_addresses_by_itself() -> None:
     services = compose()["services"]
     assert [name for name in services if "ports" in services[name]] == ["proxy"]
     for port in services["proxy"]["ports"]:
-        assert re.fullmatch(r"\$\{HTTPS?_BIND:-127\.0\.0\.1:\d+\}:(80|443)", port)
+        assert re.fullmatch(r"\$\{(HTTPS?|CONSOLE)_BIND:-127\.0\.0\.1:\d+\}:(80|81|443)", port)
 
 
 def test_the_proxy_knows_every_web_process_and_waits_for_it() -> None:

@@ -92,6 +92,10 @@ def test_the_settings_of_the_image_are_good_and_its_port_is_the_one_it_names() -
     config = Config(_env_file=None, **found)  # type: ignore[arg-type]
     assert (config.environment, config.host) == ("production", "0.0.0.0")
     assert config.port == int(final_stage()["EXPOSE"])
+    # A volume takes its owner from the folder that it is mounted over.
+    copied = [words for name, words in instructions() if name == "COPY"]
+    assert f"--from=builder --chown={final_stage()['USER']} /build/reports /srv/reports" in copied
+    assert str(config.reports_dir) == "/srv/reports"
 
 
 def test_the_image_holds_what_the_package_and_its_servers_need_and_no_tool_of_the_tests() -> None:

@@ -25,8 +25,9 @@ from waitroom.web.serve import GRACEFUL_S
 OURS = ("waitroom-web", "waitroom-worker", "waitroom-clock")
 #: A worker and a clock end within this, seconds; see `jobs/worker.py`.
 JOBS_END_S = 10
+REPORTS = "WAITROOM_REPORTS_DIR"
 #: Settings that hold a secret, or a password in an address.
-SECRETS = {"secret_keys", "edge_token", "redis_url", "rq_redis_url"}
+SECRETS = {"secret_keys", "edge_token", "redis_url", "rq_redis_url", "smtp_url"}
 #: The oldest that knows all fields used here, and a recent one.
 VERSIONS = ("1.30", "1.37")
 PORT = int(image_settings()["WAITROOM_PORT"])
@@ -80,7 +81,8 @@ def test_each_runs_its_command_and_only_the_web_process_has_the_keys(name: str) 
     whole = any("secretRef" in source for source in found["envFrom"])
     assert whole is (name == "waitroom-web")
     alone = {each["name"].removeprefix(PREFIX).lower() for each in found.get("env", ())}
-    assert whole or alone == {"redis_url", "rq_redis_url"}
+    mails = {"smtp_url"} if name == "waitroom-worker" else set()
+    assert whole or alone == {"redis_url", "rq_redis_url"} | mails
 
 
 def test_a_web_process_has_time_to_end_its_sockets() -> None:
@@ -171,6 +173,27 @@ def test_nobody_talks_to_anybody_unless_it_is_said() -> None:
     assert nobody == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     (rule,) = of_kind("NetworkPolicy")["from-waitroom"]["spec"]["podSelector"]["matchExpressions"]
     assert sorted(rule["values"]) == sorted(name.removeprefix("waitroom-") for name in OURS)
+
+
+def test_who_mails_and_calls_webhooks_can_reach_them() -> None:
+    policy = of_kind("NetworkPolicy")["to-outside"]["spec"]
+    (rule,) = policy["podSelector"]["matchExpressions"]
+    assert sorted(rule["values"]) == ["web", "worker"] and policy["policyTypes"] == ["Egress"]
+    (way,) = policy["egress"]
+    assert {each["port"] for each in way["ports"]} == {443, 465, 587}
+    assert all(each["ipBlock"]["except"] for each in way["to"])
+
+
+def test_who_makes_and_who_shows_a_report_share_its_folder() -> None:
+    claims = of_kind("PersistentVolumeClaim")
+    for name in ("waitroom-web", "waitroom-worker"):
+        pod = pods()[name]
+        (volume,) = pod["volumes"]
+        claim = claims[volume["persistentVolumeClaim"]["claimName"]]["spec"]
+        assert claim["accessModes"] == ["ReadWriteMany"]
+        (mount,) = container(name)["volumeMounts"]
+        assert mount == {"name": volume["name"], "mountPath": image_settings()[REPORTS]}
+        assert pod["securityContext"]["fsGroup"] == pod["securityContext"]["runAsGroup"]
 
 
 def test_the_way_in_leads_to_the_service_with_public_paths_only_and_no_stickiness() -> None:

@@ -29,7 +29,7 @@ PUBLIC = {
     "Vary": "Accept-Encoding, Accept-Language",
     "ETag": 'W/"splash"',
 }
-_PUBLIC_PATH = re.compile(r"/__waitroom/([a-z]+(/board)?|assets/.*|waitroom-fetch\.js)")
+_PUBLIC_PATH = re.compile(r"/__waitroom/([a-z]+(/board|/theme/.*)?|assets/.*|waitroom-fetch\.js)")
 
 
 async def eventually(condition: Callable[[], object]) -> None:

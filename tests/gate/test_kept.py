@@ -13,11 +13,13 @@ from waitroom.gate import service as service_module
 from .helpers import PAGE, PUBLIC, Site, eventually
 
 Opens = Callable[..., Awaitable[Site]]
+THEME, LATER = "20261123131500-0123abcd", "20261123131600-4567abcd"
 PAGES = [
     "/__waitroom/shop",
     "/__waitroom/shop/board",
     "/__waitroom/assets/0123456789ab/waiting.js",
     "/__waitroom/waitroom-fetch.js",
+    "/__waitroom/shop/theme/20261123131500-0123abcd.css",
 ]
 
 
@@ -93,6 +95,42 @@ async def test_each_language_is_kept_on_its_own(site: Site) -> None:
     assert len(site.service.pages) == 3
     for answer in answers:
         assert "Accept-Language" in answer.headers["Vary"]
+
+
+async def test_each_theme_that_a_room_announces_is_kept_on_its_own(site: Site) -> None:
+    for theme in (THEME, LATER):
+        site.service.public["Waitroom-Theme"] = theme
+        await site.tell(theme=theme)
+        assert await _twice(site, "/__waitroom/shop") == 1
+    # The page of before is not asked for again, nor shown under another theme.
+    site.service.public_status = 500
+    assert await _twice(site, "/__waitroom/shop") == 0
+
+
+async def test_each_room_has_a_page_of_its_own(open_site: Opens, quick: None) -> None:
+    site = await open_site()
+    site.service.rooms = [*site.service.rooms, {"name": "fair", "routes": []}]
+    seen = len(site.service.etags)
+    await eventually(lambda: len(site.service.etags) >= seen + 2)
+    for name in ("shop", "fair"):
+        site.service.filling = name
+        for _ in range(2):
+            assert f"{name}</html>" in (await site.get(f"/__waitroom/{name}")).text
+    assert "shop</html>" in (await site.get("/__waitroom/shop")).text
+    assert len(site.service.pages) == 2
+
+
+async def test_a_page_of_another_theme_than_announced_is_kept_for_a_moment_only(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.tell(theme=THEME)
+    assert await _twice(site, "/__waitroom/shop") == 1
+    real = clock.monotonic_s
+    monkeypatch.setattr(clock, "monotonic_s", lambda: real() + 1.1)
+    site.service.public["Waitroom-Theme"] = THEME
+    assert await _twice(site, "/__waitroom/shop") == 1
+    monkeypatch.setattr(clock, "monotonic_s", lambda: real() + 50)
+    assert await _twice(site, "/__waitroom/shop") == 0
 
 
 async def test_languages_that_the_service_does_not_name_are_not_asked_for(
@@ -215,6 +253,9 @@ async def test_a_room_may_queue_with_a_status_of_its_own(site: Site) -> None:
         "/__waitroom/Shop",
         "/__waitroom/nowhere",
         "/__waitroom/nowhere/board",
+        "/__waitroom/nowhere/theme/20261123131500-0123abcd.css",
+        "/__waitroom/shop/theme/a/b.css",
+        "/__waitroom/shop/theme/..css",
         "/__waitroom/assets/a/b/c",
         "/__waitroom/assets/a%3bx/y",
         "/__waitroom/waitroom-fetch.js/",

@@ -102,6 +102,18 @@ def test_a_sample_is_written_once_a_minute(in_directory: InDirectory, raw: Any) 
     assert raw.xlen(Keys("shop").history) == written
 
 
+def test_a_sample_sums_up_the_days_that_are_over(in_directory: InDirectory, raw: Any) -> None:
+    in_directory(silent_visitors(1, "shop"))
+    keys, yesterday_ms = Keys("shop"), raw.time()[0] * 1000 - 86_400_000
+    row = {"waiting": 3, "active": 2, "total_active_users": 4, "entered": 7}
+    raw.xadd(keys.history, row, id=f"{yesterday_ms}-1")
+    sample()
+    [day] = raw.hvals(keys.days)
+    assert b'"entered":7' in day
+    sample()
+    assert raw.hlen(keys.days) == 1
+
+
 def test_an_hour_of_overdue_sweeps_has_one_effect(in_directory: InDirectory, raw: Any) -> None:
     in_directory(silent_visitors(3, "shop"))
     queue = Queue(QUEUE, connection=raw)
@@ -121,10 +133,12 @@ def test_the_schedule_lets_jobs_expire_before_they_pile_up() -> None:
     clock = CronScheduler(redis.Redis())
     clock.load_config_from_file("waitroom.jobs.schedule")
     found = {job.name: job for job in clock.get_jobs()}
-    assert set(found) == {"sweep", "sample"}
+    assert set(found) == {"sweep", "sample", "check_alerts", "reports"}
     assert found["sweep"].interval == 5
     assert found["sweep"].job_options["ttl"] <= 10
     assert found["sample"].cron == "* * * * *"
+    assert found["check_alerts"].interval == 10
+    assert found["check_alerts"].job_options["ttl"] <= 20
     for job in found.values():
-        assert job.job_options["job_timeout"] == 30
+        assert 30 <= job.job_options["job_timeout"] <= 120
         assert job.job_options["failure_ttl"] == 86_400

@@ -134,7 +134,9 @@ def test_the_clock_lets_no_backlog_grow(redis_url: str) -> None:
             for job in clock.get_jobs():
                 job.latest_enqueue_time = job.next_enqueue_time = None
             clock.enqueue_jobs()
-        assert BACKLOG_MAX <= Queue(QUEUE, connection=raw).count <= BACKLOG_MAX + 1
+        # One round may end above the limit, by what is due in it.
+        most = BACKLOG_MAX + len(clock.get_jobs()) - 1
+        assert BACKLOG_MAX <= Queue(QUEUE, connection=raw).count <= most
         # Nothing is overdue then, or the clock would turn without a pause.
         assert clock.calculate_sleep_interval() > 1
 

@@ -4,6 +4,8 @@ It knows no Redis, scans everybody wherever that is simplest, and keeps the rate
 thousandths of a visitor. ``test_machine.py`` holds the engine against it.
 """
 
+import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha1
@@ -25,6 +27,11 @@ class Person:
     deadline_ms: int = 0
     seated_ms: int = 0
     claimed: bool = True
+    #: What the journal will say; None is never, or not known.
+    placed: int | None = None
+    admitted_ms: int | None = None
+    claimed_ms: int | None = None
+    noted: bool = False
 
 
 @dataclass
@@ -53,6 +60,48 @@ class Answer:
     deadline_ms: int = 0
 
 
+#: A row of the journal: visitor, place, admitted, claimed, left and the outcome.
+Row = tuple[str, int | None, int | None, int | None, int, str]
+
+
+@dataclass
+class Records:
+    """What was counted and noted; gone with all data."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    journal: list[Row] = field(default_factory=list)
+    #: Kind and bin, kind alone for the sum, and how right the waits told were.
+    spans: Counter[str] = field(default_factory=Counter)
+    #: Shortest and longest wait that was told in each ten seconds, ms.
+    told: dict[int, tuple[int, int]] = field(default_factory=dict)
+    sampled: Counter[str] = field(default_factory=Counter)
+    sampled_ms: int = -1
+    #: Seats that ended with their epoch and are not noted yet, and when that was.
+    cut: dict[str, Person] = field(default_factory=dict)
+    cut_ms: int = 0
+
+    def span(self, kind: str, ms: int) -> None:
+        bin_number = 0 if ms < 100 else math.floor(math.log(ms / 100) / math.log(1.15)) + 1
+        self.spans[f"{kind}:{bin_number}"] += 1
+        self.spans[kind] += ms
+
+    def waited(self, arrived_ms: int, now_ms: int) -> None:
+        self.span("wait", max(0, now_ms - arrived_ms))
+        if arrived_ms // 10_000 in self.told:
+            low, high = self.told[arrived_ms // 10_000]
+            wait_ms = max(0, now_ms - arrived_ms)
+            self.spans["early" if wait_ms < low else "right" if wait_ms <= high else "late"] += 1
+
+    def seat_over(self, visitor: str, person: Person, left_ms: int, outcome: str) -> None:
+        row = (person.placed, person.admitted_ms, person.claimed_ms, left_ms, outcome)
+        self.journal.append((visitor, *row))
+        self.counts["no_shows" if outcome == "no_show" else outcome] += 1
+        if person.claimed_ms is not None:
+            self.span("site", left_ms - person.claimed_ms)
+            if person.placed is not None:
+                self.span("total", left_ms - person.placed // 1000)
+
+
 @dataclass
 class Model:
     """The room as it should be."""
@@ -68,6 +117,7 @@ class Model:
     #: Thousandths of a visitor that the rate allows now, and since when; None before the first.
     saved: int | None = None
     saved_ms: int = 0
+    records: Records = field(default_factory=Records)
 
     # -- what one can see ------------------------------------------------------------------
 
@@ -97,6 +147,27 @@ class Model:
         self.hold_until_ms = self.now_ms + max(1, self.limits.hold_ms)
         self.last_tick_ms = None
         self.saved = None
+        self.records = Records()
+
+    def end_epoch(self) -> None:
+        if self.records.cut:
+            # The one before has to be noted first.
+            self.sweep()
+        seats = {v: p for v, p in self.people.items() if p.where == "seat"}
+        self.people = {v: p for v, p in self.people.items() if p.where != "seat"}
+        self.records.cut, self.records.cut_ms = seats, self.now_ms
+
+    def sample(self) -> Counter[str] | None:
+        """Return what was counted since the last sample; None when this minute has one."""
+        minute_ms = self.now_ms - self.now_ms % 60_000
+        records = self.records
+        if records.sampled_ms >= minute_ms:
+            return None
+        counted = records.counts - records.sampled
+        counted.update(records.spans)
+        records.sampled, records.sampled_ms = records.counts.copy(), minute_ms
+        records.spans = Counter()
+        return counted
 
     def held(self) -> bool:
         # The owner may want it over sooner.
@@ -139,6 +210,11 @@ class Model:
             if answer.state == "waiting":
                 # Before anybody stands there: who finds an empty line waits for no recovery.
                 free = self._may_seat() if free is None else free
+                known = self.people.get(answer.visitor)
+                if known is None:
+                    self.records.counts["entered"] += 1
+                elif known.where == "parked":
+                    self.records.counts["returned"] += 1
                 self.people[answer.visitor] = Person("line", answer.place, self.now_ms)
                 coming.add(answer.visitor)
         self._seat_first(coming, free or 0)
@@ -153,9 +229,6 @@ class Model:
     def _ask(self, shown: str, place: int, later_us: int) -> Answer:
         visitor, place = self._who(shown, min(place, self.now_ms * 1000))
         person = self.people.get(visitor)
-        if person and person.where == "parked" and place == 0:
-            # Without the ticket that holds it, a parked place is lost.
-            person = None
         place = place or self.now_ms * 1000 + later_us
         if person and self.has_seat(visitor):
             return Answer("seated", visitor, place, deadline_ms=person.deadline_ms)
@@ -185,7 +258,10 @@ class Model:
                     return visitor, place
             elif person.where == "line":
                 return visitor, person.place
-            elif person.where == "parked" or self.has_seat(visitor):
+            elif person.where == "parked":
+                # The ticket holds the place; who lost it finds it here.
+                return visitor, place or person.place
+            elif self.has_seat(visitor):
                 return visitor, place
             visitor, place = sha1(visitor.encode()).hexdigest()[:22], 0
 
@@ -211,12 +287,19 @@ class Model:
             full = len(self.seated()) >= self.limits.seats
             if full or shown_ms <= self.now_ms:
                 return 0
-            self.people[visitor] = Person("seat", deadline_ms=min(shown_ms, full_ms))
+            self.records.counts["restored"] += 1
+            self.people[visitor] = Person(
+                "seat",
+                deadline_ms=min(shown_ms, full_ms),
+                placed=person.place if person else None,
+            )
             return self.people[visitor].deadline_ms
         if not self.has_seat(visitor):
             return 0
         if not person.claimed:
             person.deadline_ms, person.claimed = full_ms, True
+            person.claimed_ms = self.now_ms
+            self.records.counts["claimed"] += 1
         elif self.limits.renewal:
             person.deadline_ms = max(person.deadline_ms, full_ms)
         return person.deadline_ms
@@ -226,8 +309,17 @@ class Model:
         if person is None or (person.where == "seat" and not self.has_seat(visitor)):
             return ""
         what = "seat" if person.where == "seat" else "place"
-        self.people[visitor] = Person("seat", deadline_ms=self.now_ms)
+        if what == "seat":
+            self.records.seat_over(visitor, person, self.now_ms, "left_site")
+        else:
+            self._gone(visitor, self.now_ms, "left_line")
+        self.people[visitor] = Person("seat", deadline_ms=self.now_ms, noted=True)
         return what
+
+    def _gone(self, visitor: str, left_ms: int, outcome: str) -> None:
+        self.records.counts[outcome] += 1
+        place = self.people[visitor].place
+        self.records.journal.append((visitor, place, None, None, left_ms, outcome))
 
     # -- what the service does -------------------------------------------------------------
 
@@ -252,28 +344,54 @@ class Model:
             # Nobody could come back while the service was away.
             back_ms = self.hold_until_ms + limits.place_ms
             for visitor in self.parked() if self.now_ms >= back_ms else []:
-                if self.people[visitor].heard_ms + limits.place_ms <= self.now_ms:
+                heard_ms = self.people[visitor].heard_ms
+                if heard_ms + limits.place_ms <= self.now_ms:
+                    self._gone(visitor, heard_ms, "lapsed")
                     del self.people[visitor]
+        self._note_cut()
         remembered_ms = max(limits.place_ms, limits.session_ms)
         for visitor, person in list(self.people.items()):
             if person.where != "seat":
                 continue
             over = person.deadline_ms <= self.now_ms
+            if over and not person.noted:
+                outcome = "ended" if person.claimed else "no_show"
+                self.records.seat_over(visitor, person, person.deadline_ms, outcome)
+                person.noted = True
             if over and person.seated_ms + limits.claim_ms <= self.now_ms:
                 person.claimed = True
             if person.deadline_ms + remembered_ms <= self.now_ms:
                 del self.people[visitor]
+
+    def _note_cut(self) -> None:
+        cut_ms = self.records.cut_ms
+        for visitor, person in self.records.cut.items():
+            if not person.noted:
+                # One that nobody had used and that was to last longer was not a no-show.
+                unused = not person.claimed and person.deadline_ms <= cut_ms
+                outcome = "no_show" if unused else "ended"
+                self.records.seat_over(visitor, person, min(person.deadline_ms, cut_ms), outcome)
+        self.records.cut = {}
 
     def _park(self, visitors: Iterable[str]) -> None:
         present = set(self.present())
         for visitor in list(visitors):
             if visitor not in present:
                 self.people[visitor].where = "parked"
+                self.records.counts["parked"] += 1
 
     def _seat(self, visitor: str) -> None:
         if self.limits.per_minute is not None:
             self.saved, self.saved_ms = self._allowed_by_rate() - 1000, self.now_ms
         deadline_ms = self.now_ms + self.limits.claim_ms
+        place = self.people[visitor].place
+        self.records.counts["admitted"] += 1
+        self.records.waited(place // 1000, self.now_ms)
         self.people[visitor] = Person(
-            "seat", deadline_ms=deadline_ms, seated_ms=self.now_ms, claimed=False
+            "seat",
+            deadline_ms=deadline_ms,
+            seated_ms=self.now_ms,
+            claimed=False,
+            placed=place,
+            admitted_ms=self.now_ms,
         )

@@ -5,6 +5,7 @@ default; ``--hypothesis-profile=thorough`` takes a long look, and makes what it 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from hashlib import sha1
 from random import Random
@@ -22,7 +23,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from waitroom.room import Directory, Store
+from waitroom.room import COUNTERS, Directory, Store
+from waitroom.room.records import Minute, Spans, Visit, journal_length, minutes
+from waitroom.room.records import journal as visits
 
 from .helpers import T0, Inside, S, look
 from .model import Answer, Limits, Model
@@ -37,6 +40,13 @@ QUICK = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+#: Whose rows there are, at one moment, and how many the journal has.
+ROWS = """
+local found = {}
+for i = 2, #KEYS do found[i - 1] = redis.call('HKEYS', KEYS[i]) end
+return {found, redis.call('XLEN', KEYS[1])}
+"""
+
 _T = TypeVar("_T")
 #: Of those there are, one; counted round, so that it can shrink.
 picks = st.integers(0, 999)
@@ -44,6 +54,16 @@ picks = st.integers(0, 999)
 kinds = st.sampled_from(["line", "line", "parked", "parked", "seat", "spent", "lost", "any"])
 #: Who beats, by bits.
 subsets = st.sampled_from([0xFFFF, 0xF0F0, 0x0F0F, 0x5555, 0xAAAA, 0])
+
+
+def spans(counted: Counter[str], kind: str) -> Spans:
+    """Return the spans of one kind from the model's counts."""
+    bins = {
+        int(name.partition(":")[2]): count
+        for name, count in counted.items()
+        if name.startswith(f"{kind}:")
+    }
+    return Spans(dict(sorted(bins.items())), counted[kind])
 
 
 class RoomMachine(RuleBasedStateMachine):
@@ -64,11 +84,13 @@ class RoomMachine(RuleBasedStateMachine):
         self.passes: dict[str, int] = {}
         self.born = 0
         self.most_seated = 0
+        self.epoch = 0
 
     def wait(self, doing: Coroutine[Any, Any, _T]) -> _T:
         return self.runner.run(doing)
 
     def teardown(self) -> None:
+        self.journal_agrees()
         self.wait(self.store.close())
         self.runner.close()
 
@@ -187,6 +209,7 @@ class RoomMachine(RuleBasedStateMachine):
             self.model.now_ms += min(seconds, 20) * S
             self._beat(self.some(who))
             self._admit(1_000)
+            self.read_the_board()
             if sweeps:
                 self.sweep(1)
 
@@ -224,6 +247,11 @@ class RoomMachine(RuleBasedStateMachine):
         )
         assert (board.state, board.waiting) == (state, len(line))
         assert board.active == len(self.model.seated())
+        wait_s = board.wait_s(len(line) + 1) if state == "queueing" else None
+        if wait_s:
+            # The first board of each ten seconds is noted.
+            said = wait_s[0] * S, wait_s[1] * S
+            self.model.records.told.setdefault(self.model.now_ms // 10_000, said)
         places = [self.model.people[visitor].place for visitor in line]
         for place in places[:100]:
             # Equal places share a position, that of the first.
@@ -262,8 +290,52 @@ class RoomMachine(RuleBasedStateMachine):
         self.change(recovery_hold_s=hold_s)
         self.model.limits.hold_ms = hold_s * S
 
+    @rule(times=st.integers(1, 2))
+    def end_all_passes(self, times: int) -> None:
+        """Passes that visitors still show may bring seats back, as after a loss."""
+        for _ in range(times):
+            self.epoch += 1
+            now_ms = self.model.now_ms
+            changes = {"epoch": self.epoch}
+            self.wait(self.directory.update("shop", changes, who="test", now_ms=now_ms))
+            self.model.end_epoch()
+        self.most_seated = 0
+
+    @rule(times=st.integers(1, 2))
+    def take_a_sample(self, times: int) -> None:
+        for _ in range(times):
+            written = self.wait(self.room.sample(now_ms=self.model.now_ms))
+            counted = self.model.sample()
+            assert written == (counted is not None)
+            if counted is not None:
+                self.samples_agree(counted)
+
+    def samples_agree(self, counted: Counter[str]) -> None:
+        keys, at_ms = self.room.keys, self.model.records.sampled_ms
+        [minute] = self.wait(minutes(self.store, keys, at_ms, at_ms + 59_999))
+        people = self.model.people.values()
+        assert minute == Minute(
+            counts={name: counted[name] for name in COUNTERS},
+            **{kind: spans(counted, kind) for kind in ("wait", "site", "total")},
+            told=counted["right"] + counted["early"] + counted["late"],
+            told_right=counted["right"],
+            told_early=counted["early"],
+            at_ms=at_ms,
+            waiting=len(self.model.line()),
+            parked=len(self.model.parked()),
+            active=len(self.model.seated()),
+            unclaimed=sum(not person.claimed for person in people),
+            seats=self.model.limits.seats,
+            told_s=self.told_now(),
+        )
+
+    def told_now(self) -> tuple[int, int] | None:
+        said = self.model.records.told.get(self.model.now_ms // 10_000)
+        return (said[0] // 1000, said[1] // 1000) if said else None
+
     @rule()
     def lose_all_data(self) -> None:
+        self.journal_agrees()
         self.wait(self.store.redis.flushall())
         self.wait(self.directory.refresh())
         self.model.lose_all()
@@ -285,6 +357,36 @@ class RoomMachine(RuleBasedStateMachine):
             unclaimed={v: p.seated_ms for v, p in people.items() if not p.claimed},
         )
         assert inside.line() == self.model.line()
+
+    @invariant()
+    def counters_agree(self) -> None:
+        figures = self.wait(self.room.figures(now_ms=self.model.now_ms))
+        counts = self.model.records.counts
+        assert figures.counters == {name: counts[name] for name in COUNTERS}
+
+    @invariant()
+    def redis_keeps_what_the_journal_needs_and_no_more(self) -> None:
+        keys, people, cut = self.room.keys, self.model.people, self.model.records.cut
+        found, length = self.wait(
+            self.store.redis.eval(ROWS, 4, keys.journal, keys.kept, keys.served, keys.cut_rows)
+        )
+        assert length == len(self.model.records.journal)
+        kept, served, cut_rows = ({name.decode() for name in names} for names in found)
+        assert kept == {v for v, p in people.items() if p.where == "parked"}
+        assert served == {v for v, p in people.items() if p.where == "seat" and not p.noted}
+        assert cut_rows == {v for v, p in cut.items() if not p.noted}
+
+    def journal_agrees(self) -> None:
+        async def read() -> list[Visit]:
+            return [visit async for visit in visits(self.store, self.room.keys, page=7)]
+
+        rows = [
+            (v.visitor, v.place, v.admitted_ms, v.claimed_ms, v.left_ms, v.outcome)
+            for v in self.wait(read())
+        ]
+        assert self.wait(journal_length(self.store, self.room.keys)) == len(rows)
+        # What one sweep notes has no order of its own.
+        assert sorted(rows, key=str) == sorted(self.model.records.journal, key=str)
 
     @invariant()
     def i1_never_over(self) -> None:
@@ -321,6 +423,8 @@ def live_long(machine: RoomMachine, dice: Random, steps: int) -> None:
         (2, lambda: machine.change_switches(pick(on), pick((False, True)))),
         (1, lambda: machine.change_hold(pick((0, 10, 30)))),
         (1, lambda: machine.lose_all_data()),
+        (1, lambda: machine.end_all_passes(dice.randint(1, 2))),
+        (4, lambda: machine.take_a_sample(dice.randint(1, 2))),
     ]
     machine.begin(6)
     machine.i1_never_over()
@@ -328,6 +432,8 @@ def live_long(machine: RoomMachine, dice: Random, steps: int) -> None:
     for _, step in dice.choices(rules, weights, k=steps):
         step()
         machine.engine_and_model_agree()
+        machine.counters_agree()
+        machine.redis_keeps_what_the_journal_needs_and_no_more()
         machine.i1_never_over()
 
 

@@ -26,6 +26,13 @@ RANGES: dict[str, tuple[list[Any], list[Any]]] = {
     "second_connection": (["share", "refuse"], ["deny"]),
     "message": ([None, "", "x" * 500], ["x" * 501, "\x1b[31m"]),
     "epoch": ([0, 2_000_000_000], [-1, 2_000_000_001]),
+    "keep_days": ([1, 31], [0, 32, None, 1.5]),
+    "close_after_s": ([None, 60, 31 * 86_400], [59, 31 * 86_400 + 1, "soon"]),
+    "report_to": (
+        [[], ["ada@example.com"], ["ada@example.com"] * 8],
+        [["ada@example.com"] * 9, ["ada"], ["ada@example.com\nBcc: eve@example.com"], "ada@a.b"],
+    ),
+    "theme": (["", "20261123131500-0123abcd"], ["x", "20261123131500-0123ABCD", "../a", None]),
     "when_unavailable": (
         [{"action": "open", "open_limit_s": 86_400}, {}, "open"],
         [{"action": "maybe"}, {"open_limit_s": 86_401}, {"more": 1}, "maybe"],
@@ -59,7 +66,7 @@ RANGES: dict[str, tuple[list[Any], list[Any]]] = {
             [{"methods": []}],
             [{"methods": ["get"]}],
             [{"value": "short"}],
-            [{"network": "10.0.0.1/8"}],
+            [{"network": "10.0.0.1/33"}],
             [{"header": "X-Upper"}],
             [{"path": "/a"}] * 65,
         ],
@@ -193,6 +200,10 @@ def test_defaults_are_those_of_the_design() -> None:
         "second_connection": "share",
         "message": None,
         "epoch": 0,
+        "keep_days": 31,
+        "close_after_s": None,
+        "report_to": [],
+        "theme": "",
     }
 
 

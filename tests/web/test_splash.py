@@ -70,6 +70,11 @@ async def test_the_page_runs_nothing_that_is_not_ours(http: httpx.AsyncClient) -
         ("de", "de"),
         ("de-AT,de;q=0.9,en;q=0.5", "de"),
         ("ar-EG", "ar"),
+        ("zh-TW,zh;q=0.9,en-US;q=0.8,en;q=0.7", "zh"),
+        ("zh-HK", "zh"),
+        ("zh-Hant-MO,en;q=0.5", "zh"),
+        ("pt-PT", "pt"),
+        ("ja-JP", "ja"),
         ("xx", "en"),
         ("xx,de;q=0.1", "de"),
         ("", "en"),
@@ -189,7 +194,7 @@ async def test_the_plain_page_has_room_for_a_long_position(
 ) -> None:
     await full.enter_many([(f"visitor{i}", 0) for i in range(999)])
     found = await http.get(f"{FULL}?nojs=1&return_to=/", headers=PAGE)
-    assert '<p id="position" data-long>1000</p>' in found.text
+    assert '<p id="position" data-long>1,000</p>' in found.text
 
 
 async def test_the_plain_page_keeps_the_place(http: httpx.AsyncClient, full: Room) -> None:

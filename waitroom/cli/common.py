@@ -2,6 +2,7 @@
 
 import asyncio
 import getpass
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
@@ -11,7 +12,9 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from waitroom.accounts.who import Who
 from waitroom.config import Config, load_config
+from waitroom.control import Control
 from waitroom.embedded import redis_url
 from waitroom.room import Directory, RoomSettings, Store
 
@@ -55,10 +58,32 @@ def with_rooms(work: Callable[[Config, Store, Directory], Awaitable[_T]]) -> _T:
 def who() -> str:
     """Return who changes something, for the audit trail."""
     try:
-        return f"cli:{getpass.getuser()}"
+        return f"cli {getpass.getuser()}"
     except (KeyError, OSError):
-        # Containers run under numbers that have no name.
-        return "cli"
+        # Containers run under numbers that have no name. No account's name has a space: what is
+        # made on the command line is nobody's.
+        return f"cli {os.getuid()}"
+
+
+def acting() -> Who:
+    """Return who acts on a command line: whoever may run it may do everything."""
+    return Who(who(), "owner")
+
+
+def with_control(work: Callable[[Config, Control], Awaitable[_T]]) -> _T:
+    """Run some async work on all that an owner can do; see ``with_rooms``.
+
+    Args:
+        work: Gets the configuration and the operations.
+
+    Raises:
+        WaitroomError: Whatever the work raises.
+    """
+
+    async def run(config: Config, store: Store, directory: Directory) -> _T:
+        return await work(config, Control(store, directory, config))
+
+    return with_rooms(run)
 
 
 def print_json(value: Any) -> None:

@@ -9,9 +9,12 @@ from collections.abc import Sequence
 import click
 
 from waitroom import __version__
+from waitroom.cli.alerts import alerts
 from waitroom.cli.doctor import doctor
 from waitroom.cli.edge import edge
+from waitroom.cli.owners import owners
 from waitroom.cli.processes import clock, demo, up, web, worker
+from waitroom.cli.report import report
 from waitroom.cli.rooms import rooms
 from waitroom.cli.status import status, visitors
 from waitroom.errors import WaitroomError
@@ -27,7 +30,10 @@ def cli() -> None:
     """
 
 
-for command in (up, web, worker, clock, demo, rooms, status, visitors, doctor, edge):
+for command in (
+    *(up, web, worker, clock, demo, rooms, owners),
+    *(status, visitors, doctor, edge, alerts, report),
+):
     cli.add_command(command)
 
 

@@ -1,11 +1,13 @@
 """`waitroom up` and the single processes it consists of: web, worker, clock, demo."""
 
 import asyncio
+import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
+from waitroom.accounts.welcome import welcome
 from waitroom.cli.parent import follow_parent
 from waitroom.cli.up import run_up
 from waitroom.config import Config, load_config
@@ -34,7 +36,11 @@ def up(port: int | None, demo_port: int | None) -> None:
 @parent_option
 def web(port: int | None, parent: int | None) -> None:
     """Serve visitors and edges, and admit those who wait."""
-    _serve("waitroom.web.serve", _started(parent, port=port))
+    config = _started(parent, port=port)
+    # `waitroom up` says it for its children.
+    if parent is None and (first := asyncio.run(welcome(config, screen=sys.stdout.isatty()))):
+        click.echo(first)
+    _serve("waitroom.web.serve", config)
 
 
 @click.command()

@@ -5,15 +5,23 @@ from typing import Any
 import click
 import orjson
 
-from waitroom.cli.common import as_json, print_json, print_table, who, with_rooms
+from waitroom.cli.apply import apply, export
+from waitroom.cli.common import acting, as_json, print_json, print_table, with_control
+from waitroom.cli.hand import COMMANDS
+from waitroom.cli.theme import theme
 from waitroom.config import Config
-from waitroom.room import Directory, Room, Store
+from waitroom.control import Control
+from waitroom.control.views import RoomView
 from waitroom.room.settings import parse_assignments
 
 
 @click.group()
 def rooms() -> None:
-    """Make, change, show and delete rooms."""
+    """Make, change, show and delete rooms; and move their levers."""
+
+
+for _command in (export, apply, theme, *COMMANDS):
+    rooms.add_command(_command)
 
 
 @rooms.command("create")
@@ -24,10 +32,10 @@ def create(name: str, assignments: tuple[str, ...], json_: bool) -> None:
     """Make the room NAME; settings that are not given have their defaults."""
     changes = parse_assignments(list(assignments))
 
-    async def work(_config: Config, _store: Store, directory: Directory) -> Room:
-        return await directory.create(name, changes, who=who())
+    async def work(_config: Config, control: Control) -> RoomView:
+        return await control.create(acting(), name, changes)
 
-    _report(with_rooms(work), f"Room {name} is there.", json_)
+    _report(with_control(work), f"Room {name} is there.", json_)
 
 
 @rooms.command("set")
@@ -41,10 +49,10 @@ def set_(name: str, assignments: tuple[str, ...], json_: bool) -> None:
     """
     changes = parse_assignments(list(assignments))
 
-    async def work(_config: Config, _store: Store, directory: Directory) -> Room:
-        return await directory.update(name, changes, who=who())
+    async def work(_config: Config, control: Control) -> RoomView:
+        return await control.change(acting(), name, changes)
 
-    _report(with_rooms(work), f"Room {name} is changed.", json_)
+    _report(with_control(work), f"Room {name} is changed.", json_)
 
 
 @rooms.command("show")
@@ -53,10 +61,10 @@ def set_(name: str, assignments: tuple[str, ...], json_: bool) -> None:
 def show(name: str, json_: bool) -> None:
     """Show all settings of the room NAME."""
 
-    async def work(_config: Config, _store: Store, directory: Directory) -> Room:
-        return await directory.get(name)
+    async def work(_config: Config, control: Control) -> RoomView:
+        return await control.room(acting(), name)
 
-    found = _described(with_rooms(work))
+    found = _described(with_control(work))
     if json_:
         print_json(found)
         return
@@ -69,10 +77,10 @@ def show(name: str, json_: bool) -> None:
 def list_(json_: bool) -> None:
     """List all rooms."""
 
-    async def work(_config: Config, _store: Store, directory: Directory) -> list[Room]:
-        return await directory.rooms()
+    async def work(_config: Config, control: Control) -> list[RoomView]:
+        return await control.rooms(acting())
 
-    found = [_described(room) for room in with_rooms(work)]
+    found = [_described(room) for room in with_control(work)]
     if json_:
         print_json({"rooms": found})
         return
@@ -97,24 +105,24 @@ def list_(json_: bool) -> None:
 def delete(name: str, yes: bool) -> None:
     """Delete the room NAME with its line, its seats and its history."""
 
-    async def look(_config: Config, _store: Store, directory: Directory) -> int:
-        return (await (await directory.get(name)).figures()).waiting
+    async def look(_config: Config, control: Control) -> int:
+        return (await control.figures(acting(), name)).waiting
 
-    async def work(_config: Config, _store: Store, directory: Directory) -> None:
-        await directory.delete(name, who=who())
+    async def work(_config: Config, control: Control) -> None:
+        await control.delete(acting(), name)
 
-    waiting = with_rooms(look)
+    waiting = with_control(look)
     if not yes:
         click.confirm(f"Delete room {name}, in which {waiting} visitors wait?", abort=True)
-    with_rooms(work)
+    with_control(work)
     click.echo(f"Room {name} is deleted.")
 
 
-def _described(room: Room) -> dict[str, Any]:
+def _described(room: RoomView) -> dict[str, Any]:
     return {"name": room.name, **room.settings.model_dump(mode="json")}
 
 
-def _report(room: Room, sentence: str, json_: bool) -> None:
+def _report(room: RoomView, sentence: str, json_: bool) -> None:
     if json_:
         print_json(_described(room))
     else:

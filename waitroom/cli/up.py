@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from waitroom.accounts.welcome import welcome
 from waitroom.cli.common import room_defaults
 from waitroom.cli.supervisor import Supervisor
 from waitroom.config import Config
@@ -173,6 +174,8 @@ async def _announce(config: Config) -> None:
         f"    {_typed()} rooms set {DEMO_ROOM} total_active_users=5\n",
         flush=True,
     )
+    if first := await welcome(config, screen=True):
+        print(first, flush=True)
 
 
 def _typed() -> str:

@@ -19,6 +19,10 @@ from waitroom.gate.visit import Visit
 _ZIP_MIN = 512
 _ZIPPED_TYPES = re.compile(r"text/|application/(json|javascript)|image/svg")
 _DIRECTIVE = re.compile(r"(s-maxage|max-age)=\"?([0-9]{1,9})\"?")
+#: Names the theme that a splash page shows.
+THEME = "Waitroom-Theme"
+#: A page of another theme than the one that was announced is kept for this long, seconds.
+PASSING_S = 1
 #: Length and encoding are of our own making.
 _NOT_KEPT = NOT_RETURNED | {"age", "content-encoding", "content-length"}
 
@@ -31,11 +35,14 @@ class Public:
         path: Where the service has it; without query.
         language: Asked for in ``Accept-Language``; empty where there is only one.
         statuses: What a good answer may have.
+        theme: What the page is to look like, as the rooms say; a page of before is not shown any
+            more.
     """
 
     path: str
     language: str = ""
     statuses: tuple[int, ...] = (200,)
+    theme: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,9 @@ def life_s(response: aiohttp.ClientResponse, wanted: Public) -> int:
     lives = {found[1]: int(found[2]) for part in told if (found := _DIRECTIVE.fullmatch(part))}
     age = response.headers.get("Age", "")
     life = lives.get("s-maxage", lives.get("max-age", 0))
+    if response.headers.get(THEME, "") != wanted.theme:
+        # One process of the service may not have heard yet of what another one has announced.
+        life = min(life, PASSING_S)
     return max(0, life - (int(age[:9]) if age.isascii() and age.isdigit() else 0))
 
 

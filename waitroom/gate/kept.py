@@ -1,4 +1,4 @@
-"""Public answers of the service, kept in memory: the splash page, its files and the board.
+"""Public answers of the service, kept in memory: splash pages, their files and boards.
 
 They are the same for everybody, so they are asked for without anything of the visitor, once for
 all who wait for them, and only kept when the service says that they are public. A new visitor
@@ -31,7 +31,9 @@ ANSWER_MAX = 1024 * 1024
 NOT_PUBLIC_S = 1.0
 #: Most of such answers remembered.
 NOT_PUBLIC_MAX = 1_000
-_PAGE = re.compile(rf"{PREFIX}({ROOM_NAME.pattern})(/board)?")
+_PAGE = re.compile(
+    rf"{PREFIX}({ROOM_NAME.pattern})(/board|/theme/[a-z0-9-]{{1,40}}\.[a-z]{{3,4}})?"
+)
 _FILE = re.compile(
     rf"{PREFIX}(waitroom-fetch\.js|assets/[A-Za-z0-9]{{1,64}}/[A-Za-z0-9._-]{{1,80}})"
 )
@@ -73,10 +75,11 @@ class Kept:
         return None if _is_personal(visit) else self.splash(room, visit)
 
     def splash(self, room: EdgeRoom, visit: Visit) -> Public:
-        """Return the splash page of a room, in the visitor's language."""
+        """Return the splash page of a room as it looks now, in the visitor's language."""
         shown = visit.headers.get("accept-language", "")
         language = negotiated(shown, self._service.languages)
-        return Public(f"{PREFIX}{room.name}", language, (200, room.queueing_status_code))
+        statuses = (200, room.queueing_status_code)
+        return Public(f"{PREFIX}{room.name}", language, statuses, room.theme)
 
     def fresh(self, wanted: Public) -> Page | None:
         """Return what is kept, if it may still be used; may be called in any thread."""

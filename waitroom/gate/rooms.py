@@ -38,6 +38,8 @@ class EdgeRoom(BaseModel):
     queueing: bool = False
     recovering: bool = False
     message: str | None = None
+    #: What the splash page looks like: which version of it is kept.
+    theme: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,40}$")] = ""
 
     def bypasses(self, visit: Visit, path: Path) -> bool:
         """Say whether one of the owner's rules lets this request through uncounted."""

@@ -16,8 +16,10 @@ from redis.sentinel import (
 from waitroom.addresses import Address, read_address
 from waitroom.errors import ConfigError
 
-#: The one queue.
+#: The queue of all that keeps the rooms well.
 QUEUE = "waitroom"
+#: The queue of deliveries of alerts; a worker looks here when the other one is empty.
+ALERTS_QUEUE = "waitroom-alerts"
 #: String: when the last sweep of all rooms succeeded, ms since epoch, this host's clock.
 LAST_SWEEP = "waitroom:jobs:last_sweep_ms"
 #: String that expires: a sweep has just begun, another one would find nothing to do.

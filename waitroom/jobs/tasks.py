@@ -63,7 +63,7 @@ async def sweep_room(room: Room) -> int:
     handled = 0
     for _ in range(MAX_ROUNDS):
         swept = await room.sweep()
-        found = swept.parked + swept.lapsed + swept.no_shows + swept.ended
+        found = sum(swept)
         handled += found
         if not found:
             break
@@ -71,12 +71,14 @@ async def sweep_room(room: Room) -> int:
 
 
 async def sample_room(room: Room) -> int:
-    """Sample one room.
+    """Sample one room, and sum up the day before when that is still to be done.
 
     Returns:
         1 if this call wrote the sample of the minute, else 0.
     """
-    return int(await room.sample())
+    written = int(await room.sample())
+    await room.sum_up()
+    return written
 
 
 def in_rooms(config: Config, work: Callable[[Room], Awaitable[int]]) -> int:

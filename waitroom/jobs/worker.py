@@ -23,8 +23,10 @@ from rq.utils import now
 from waitroom.clock import jitter
 from waitroom.config import Config
 from waitroom.embedded import rq_redis_url
+from waitroom.jobs import alerts as _alerts  # noqa: F401
+from waitroom.jobs import tasks as _tasks  # noqa: F401 - loaded once here, not in each fork
 from waitroom.jobs.lease import Lease
-from waitroom.jobs.names import QUEUE, connect
+from waitroom.jobs.names import ALERTS_QUEUE, QUEUE, connect
 
 #: How long the worker waits for a job before it looks around, and how soon a lost connection is
 #: noticed: 15 s less, and 5 s less (see `dequeue_timeout` in rq).
@@ -115,7 +117,7 @@ def run_worker(config: Config) -> None:
     connection = connect(rq_redis_url(config))
 
     def run(stop: _Stop) -> None:
-        worker = _Worker([QUEUE], connection=connection, worker_ttl=WORKER_TTL_S)
+        worker = _Worker([QUEUE, ALERTS_QUEUE], connection=connection, worker_ttl=WORKER_TTL_S)
         worker.stop = stop
         worker.log_job_description = False
         worker.work(logging_level=None)

@@ -18,6 +18,7 @@ COUNTERS = (
     "returned",
     "lapsed",
     "restored",
+    "ended",
 )
 
 

@@ -13,6 +13,8 @@ ROOMS = "waitroom:rooms"
 LIFE = "waitroom:life"
 #: Web processes alive: name -> last tick, ms since epoch (zset).
 PROCESSES = "waitroom:processes"
+#: Edges: name -> last heard of, ms since epoch (zset).
+EDGES = "waitroom:edges"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,41 @@ class Keys:
         return self._key("unclaimed")
 
     @property
+    def kept(self) -> str:
+        """Hash: visitor -> place, of the parked."""
+        return self._key("kept")
+
+    @property
+    def served(self) -> str:
+        """Hash: visitor -> `place,admitted,claimed`, of seats whose end is not noted yet."""
+        return self._key("served")
+
+    @property
+    def cut(self) -> str:
+        """Zset: what ``active`` was when an epoch was ended, until the sweep has noted all."""
+        return self._key("cut")
+
+    @property
+    def cut_rows(self) -> str:
+        """Hash: what ``served`` was then."""
+        return self._key("cut_rows")
+
+    @property
+    def journal(self) -> str:
+        """Stream: one row a visit that is over."""
+        return self._key("journal")
+
+    @property
+    def waits(self) -> str:
+        """Hash: spans counted since the last sample; see ``scripts/shared/spans.lua``."""
+        return self._key("waits")
+
+    @property
+    def told(self) -> str:
+        """Hash: waits told to those who arrive; see ``scripts/shared/told.lua``."""
+        return self._key("told")
+
+    @property
     def board(self) -> str:
         """String: the board as JSON."""
         return self._key("board")
@@ -80,9 +117,39 @@ class Keys:
         return self._key("history")
 
     @property
+    def days(self) -> str:
+        """Hash: days since the epoch -> that day in numbers, as JSON."""
+        return self._key("days")
+
+    @property
     def audit(self) -> str:
         """Stream: who changed what, when, from what."""
         return self._key("audit")
+
+    @property
+    def closing(self) -> str:
+        """Hash: when the room was opened and closed, as read from the audit trail."""
+        return self._key("closing")
+
+    @property
+    def reporting(self) -> str:
+        """Hash: the report that is being written, how far it is, why the last try failed."""
+        return self._key("reporting")
+
+    @property
+    def writing(self) -> str:
+        """String that expires: which process writes the report at this moment."""
+        return self._key("writing")
+
+    @property
+    def reports(self) -> str:
+        """Hash: name of a report -> what is known of it, as JSON; the files are in a folder."""
+        return self._key("reports")
+
+    @property
+    def theme(self) -> str:
+        """Hash: version of the room's theme -> its content as JSON; the setting names one."""
+        return self._key("theme")
 
     @property
     def admitted(self) -> str:
@@ -103,7 +170,20 @@ class Keys:
             self.parked,
             self.active,
             self.unclaimed,
+            self.kept,
+            self.served,
+            self.cut,
+            self.cut_rows,
+            self.journal,
+            self.waits,
+            self.told,
             self.board,
             self.history,
+            self.days,
             self.audit,
+            self.closing,
+            self.reporting,
+            self.writing,
+            self.reports,
+            self.theme,
         ]

@@ -21,10 +21,14 @@ VERBS = (
     "renew",
     "leave",
     "sweep",
+    "sample",
     "board",
     "restore",
     "create",
     "update",
+    "admit_now",
+    "let_in",
+    "note",
 )
 
 

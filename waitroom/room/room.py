@@ -7,20 +7,18 @@ state of the line; any number of processes may hold the same room.
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from redis.exceptions import ResponseError
-
 from waitroom.room.board import Board
-from waitroom.room.figures import Figures, VisitorRow, read_figures, read_visitors
+from waitroom.room.days import sum_up
+from waitroom.room.figures import COUNTERS, Figures, VisitorRow, read_figures, read_visitors
 from waitroom.room.keys import Keys
+from waitroom.room.minutes import KEEP_MS
 from waitroom.room.scripts import BATCH_MAX, BOARD_MAX_AGE_MS, Scripts, Standing, Swept
 from waitroom.room.settings import RoomSettings
-from waitroom.room.store import Store, store_errors
+from waitroom.room.store import Store
 from waitroom.room.together import Together
 
 #: Most batches of one ``admit``, so that a tick always ends.
 MAX_ROUNDS = 50
-#: Samples kept: one a minute for 31 days.
-HISTORY_LENGTH = 31 * 24 * 60
 _T = TypeVar("_T")
 
 
@@ -242,6 +240,8 @@ class Room:
     async def sample(self, *, now_ms: int = 0) -> bool:
         """Write one sample a minute into the history; the second one of a minute changes nothing.
 
+        A missed minute is not made up; what it counted is in the next one.
+
         Args:
             now_ms: Milliseconds since the epoch; 0 means the server's own clock.
 
@@ -249,37 +249,26 @@ class Room:
             Whether this call wrote it.
 
         Raises:
+            RoomNotFoundError: If Redis does not hold the room.
+            StoreError: If Redis failed. Asking again is safe.
+        """
+        written = await self._scripts.sample(self.keys, COUNTERS, keep_ms=KEEP_MS, now_ms=now_ms)
+        return written > 0
+
+    async def sum_up(self, *, now_ms: int = 0) -> int:
+        """Keep the days that are over as sums of their samples; each is kept once.
+
+        Args:
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Returns:
+            How many days were added.
+
+        Raises:
             StoreError: If Redis failed. Asking again is safe.
         """
         now_ms = now_ms or await self._store.time_ms(self.keys.meta)
-        redis = self._store.redis
-        with store_errors():
-            minute_ms = now_ms - now_ms % 60_000
-            newest = await redis.xrevrange(self.keys.history, count=1)
-            if newest and int(newest[0][0].split(b"-")[0]) >= minute_ms:
-                return False
-        figures = await self.figures(now_ms=now_ms)
-        row = {
-            "waiting": figures.waiting,
-            "active": figures.active,
-            "total_active_users": self.settings.total_active_users,
-            **figures.counters,
-        }
-        with store_errors():
-            try:
-                await redis.xadd(
-                    self.keys.history,
-                    row,
-                    id=f"{minute_ms}-1",
-                    maxlen=HISTORY_LENGTH,
-                    approximate=True,
-                )
-            except ResponseError as e:
-                if "equal or smaller" not in str(e):
-                    raise
-                # Another process wrote this minute's sample between the two calls.
-                return False
-        return True
+        return await sum_up(self._store, self.keys, now_ms)
 
 
 def _batches(items: Sequence[_T]) -> Iterator[Sequence[_T]]:

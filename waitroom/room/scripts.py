@@ -7,15 +7,13 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 from waitroom.room.keys import Keys
-from waitroom.room.loading import Loaded
-from waitroom.room.store import Store
+from waitroom.room.owner_scripts import AuditRow as AuditRow
+from waitroom.room.owner_scripts import OwnerScripts
+from waitroom.room.sending import BATCH_MAX as BATCH_MAX
+from waitroom.room.sending import check_batch, line, seating
 
-#: Most visitors in one call; Lua's ``unpack`` ends at 8000 and a script holds up everybody.
-BATCH_MAX = 1_000
 #: A board younger than this is handed out again, milliseconds.
 BOARD_MAX_AGE_MS = 1_000
-#: Changes kept in a room's audit trail.
-AUDIT_LENGTH = 10_000
 
 StandingState = Literal["seated", "waiting", "suspended", "closed"]
 
@@ -47,35 +45,24 @@ class Swept(NamedTuple):
         lapsed: Places given up after ``place_ttl_s`` of silence.
         no_shows: Seats that ended without being used.
         ended: Ended seats forgotten.
+        over: Seats looked at because they had ended, to note the visit.
+        trimmed: Rows of the journal that were too old.
     """
 
     parked: int
     lapsed: int
     no_shows: int
     ended: int
+    over: int = 0
+    trimmed: int = 0
 
 
-class AuditRow(NamedTuple):
-    """What is noted of a change.
-
-    Attributes:
-        who: Who made it.
-        changes: Setting name -> value before and after, as JSON.
-    """
-
-    who: str
-    changes: bytes
-
-
-class Scripts:
-    """The engine's verbs on one store.
+class Scripts(OwnerScripts):
+    """All verbs of the engine on one store.
 
     Args:
         store: Where the rooms live.
     """
-
-    def __init__(self, store: Store) -> None:
-        self._run = Loaded(store).run
 
     async def enter(
         self, keys: Keys, visits: Sequence[tuple[str, int]], *, now_ms: int = 0
@@ -98,11 +85,11 @@ class Scripts:
         Source:
             ``scripts/enter.lua``
         """
-        _check_batch(len(visits))
+        check_batch(len(visits))
         args: list[Any] = [now_ms]
         for visit in visits:
             args.extend(visit)
-        flat = await self._run("enter", keys, _line(keys), args)
+        flat = await self._run("enter", keys, seating(keys), args)
         return [
             Standing(
                 cast(StandingState, flat[i].decode()), flat[i + 1].decode(), *flat[i + 2 : i + 5]
@@ -129,7 +116,7 @@ class Scripts:
         Source:
             ``scripts/beat.lua``
         """
-        _check_batch(len(visitors))
+        check_batch(len(visitors))
         names = [keys.settings, keys.meta, keys.seen]
         unknown = await self._run("beat", keys, names, [now_ms, *visitors])
         return [visitor.decode() for visitor in unknown]
@@ -157,9 +144,9 @@ class Scripts:
         Source:
             ``scripts/admit.lua``
         """
-        _check_batch(batch_max)
+        check_batch(batch_max)
         args = [now_ms, batch_max, keys.admitted]
-        more, *admitted = await self._run("admit", keys, _line(keys), args)
+        more, *admitted = await self._run("admit", keys, seating(keys), args)
         return [visitor.decode() for visitor in admitted], more == 1
 
     async def renew(
@@ -185,11 +172,12 @@ class Scripts:
         Source:
             ``scripts/renew.lua``
         """
-        _check_batch(len(seats))
+        check_batch(len(seats))
+        names = [*line(keys), keys.kept, keys.served]
         args: list[Any] = [now_ms, epoch]
         for seat in seats:
             args.extend(seat)
-        current, *deadlines = await self._run("renew", keys, _line(keys), args)
+        current, *deadlines = await self._run("renew", keys, names, args)
         return current, deadlines
 
     async def leave(self, keys: Keys, visitor: str, *, now_ms: int = 0) -> str:
@@ -210,7 +198,8 @@ class Scripts:
         Source:
             ``scripts/leave.lua``
         """
-        what: bytes = await self._run("leave", keys, _line(keys), [now_ms, visitor])
+        names = [*line(keys), keys.kept, keys.served, keys.waits, keys.journal]
+        what: bytes = await self._run("leave", keys, names, [now_ms, visitor])
         return what.decode()
 
     async def sweep(self, keys: Keys, *, now_ms: int = 0, batch_max: int = BATCH_MAX) -> Swept:
@@ -232,8 +221,38 @@ class Scripts:
         Source:
             ``scripts/sweep.lua``
         """
-        _check_batch(batch_max)
-        return Swept(*await self._run("sweep", keys, _line(keys), [now_ms, batch_max]))
+        check_batch(batch_max)
+        kept = [keys.kept, keys.served, keys.waits, keys.journal, keys.cut, keys.cut_rows]
+        names = [*line(keys), *kept]
+        return Swept(*await self._run("sweep", keys, names, [now_ms, batch_max]))
+
+    async def sample(
+        self, keys: Keys, counters: Sequence[str], *, keep_ms: int, now_ms: int = 0
+    ) -> int:
+        """Write what happened since the last sample into the history, at most once a minute.
+
+        Args:
+            keys: The room's keys.
+            counters: Names of the counters to write.
+            keep_ms: Older samples are dropped.
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Returns:
+            The minute, ms since the epoch, when this call wrote its sample; else 0.
+
+        Raises:
+            RoomNotFoundError: If Redis does not hold the room.
+            StoreError: If Redis failed. Asking again is safe.
+
+        Source:
+            ``scripts/sample.lua``
+        """
+        names = [
+            *[keys.settings, keys.meta, keys.waiting, keys.parked, keys.active],
+            *[keys.unclaimed, keys.waits, keys.told, keys.history],
+        ]
+        minute_ms: int = await self._run("sample", keys, names, [now_ms, keep_ms, *counters])
+        return minute_ms
 
     async def board(
         self, keys: Keys, *, now_ms: int = 0, max_age_ms: int = BOARD_MAX_AGE_MS
@@ -255,104 +274,6 @@ class Scripts:
         Source:
             ``scripts/board.lua``
         """
-        names = [keys.settings, keys.meta, keys.waiting, keys.active, keys.board]
+        names = [keys.settings, keys.meta, keys.waiting, keys.active, keys.board, keys.told]
         text = await self._run("board", keys, names, [now_ms, max_age_ms, keys.room])
         return cast(bytes, text)
-
-    async def restore(
-        self,
-        keys: Keys,
-        settings: dict[str, bytes],
-        recovery_hold_s: int,
-        *,
-        now_ms: int = 0,
-    ) -> bool:
-        """Write a room back that Redis has lost, and start its recovery.
-
-        Args:
-            keys: The room's keys.
-            settings: All settings as JSON.
-            recovery_hold_s: How long nobody is admitted, seconds.
-            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
-
-        Returns:
-            Whether it was written; False when the room is there.
-
-        Raises:
-            StoreError: If Redis failed. Asking again is safe.
-
-        Source:
-            ``scripts/restore.lua``
-        """
-        args: list[Any] = [now_ms, recovery_hold_s]
-        for item in settings.items():
-            args.extend(item)
-        return bool(await self._run("restore", keys, [keys.settings, keys.meta], args))
-
-    async def create(
-        self, keys: Keys, settings: dict[str, bytes], row: AuditRow, *, now_ms: int = 0
-    ) -> bool:
-        """Make a room that is not there, and note who did.
-
-        Args:
-            keys: The room's keys.
-            settings: All settings as JSON.
-            row: What to note.
-            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
-
-        Returns:
-            Whether it was made; False when a room of this name is there.
-
-        Raises:
-            StoreError: If Redis failed. It may have been made.
-
-        Source:
-            ``scripts/create.lua``
-        """
-        args: list[Any] = [now_ms, AUDIT_LENGTH, *row]
-        for item in settings.items():
-            args.extend(item)
-        return bool(await self._run("create", keys, [keys.settings, keys.meta, keys.audit], args))
-
-    async def update(
-        self, keys: Keys, changes: Sequence[tuple[str, bytes, bytes]], row: AuditRow
-    ) -> bool:
-        """Change settings that are still what the caller read, all or none, and note who did.
-
-        Args:
-            keys: The room's keys.
-            changes: Setting, its value as it was read, and its new one, both as JSON.
-            row: What to note.
-
-        Returns:
-            Whether they were changed; False when somebody else changed one of them meanwhile.
-
-        Raises:
-            RoomNotFoundError: If Redis does not hold the room.
-            StoreError: If Redis failed. They may have been changed; asking again is safe.
-
-        Source:
-            ``scripts/update.lua``
-        """
-        names = [keys.settings, keys.meta, keys.active, keys.unclaimed, keys.audit]
-        args: list[Any] = [AUDIT_LENGTH, *row]
-        for change in changes:
-            args.extend(change)
-        return bool(await self._run("update", keys, names, args))
-
-
-def _line(keys: Keys) -> list[str]:
-    return [
-        keys.settings,
-        keys.meta,
-        keys.waiting,
-        keys.seen,
-        keys.parked,
-        keys.active,
-        keys.unclaimed,
-    ]
-
-
-def _check_batch(count: int) -> None:
-    if not 1 <= count <= BATCH_MAX:
-        raise ValueError(f"a batch holds 1 to {BATCH_MAX}, not {count}")

@@ -12,6 +12,7 @@ import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     IPvAnyNetwork,
@@ -21,11 +22,14 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from waitroom.errors import SettingError
+from waitroom.errors import SettingError, SettingsContradictError
+from waitroom.mail_server import mail_address
 from waitroom.ranges import allowed
 from waitroom.return_to import PREFIX
 
 ROOM_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+#: Names of a room's themes: when it was published, and what it holds; see ``theme_store``.
+THEME_VERSION = re.compile(r"[0-9]{14}-[0-9a-f]{8}")
 #: Names that mean something else under ``/__waitroom/``.
 RESERVED_NAMES = frozenset({"assets", "api"})
 
@@ -59,7 +63,22 @@ def _path_prefix(path: str) -> str:
     return path.removesuffix("*") if path.endswith("/*") else path
 
 
+def _mail_address(text: str) -> str:
+    try:
+        return mail_address(text)
+    except SettingError as e:
+        raise ValueError(e.allowed) from None
+
+
+def _network(value: object) -> object:
+    if isinstance(value, bool | int):
+        # Python takes 0 for 0.0.0.0; nobody writes that.
+        raise ValueError("must be an address range, such as 10.0.0.0/8")
+    return value
+
+
 Text = Annotated[str, AfterValidator(_no_control)]
+MailAddress = Annotated[str, AfterValidator(_mail_address), Field(max_length=254)]
 PathPrefix = Annotated[str, AfterValidator(_path_prefix), Field(max_length=512)]
 Host = Annotated[
     str,
@@ -69,6 +88,12 @@ Host = Annotated[
         pattern=r"^(\*|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9a-fA-F:]+\])$",
     ),
 ]
+
+
+def _theme_version(version: str) -> str:
+    if version and not THEME_VERSION.fullmatch(version):
+        raise ValueError("must be a version as `waitroom rooms theme` lists them, or empty")
+    return version
 
 
 class Route(BaseModel):
@@ -108,7 +133,7 @@ class Bypass(BaseModel):
     ) = None
     header: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")] | None = None
     value: Annotated[str, StringConstraints(min_length=16, max_length=256)] | None = None
-    network: IPvAnyNetwork | None = None
+    network: Annotated[IPvAnyNetwork, BeforeValidator(_network)] | None = None
 
 
 class Unavailable(BaseModel):
@@ -132,7 +157,15 @@ class Unavailable(BaseModel):
 
 
 class RoomSettings(BaseModel):
-    """One room's settings. Units are in the names; ``README.md`` explains each."""
+    """One room's settings. Units are in the names; ``README.md`` explains each.
+
+    ``close_after_s`` counts from the room's last opening (its making, or ``closed`` set back to
+    false), or from when ``close_after_s`` itself was last set if that was later: a room that is
+    open for long is not closed in the moment in which somebody tries the setting.
+    ``keep_days`` is for how long visits that are over stay in the journal.
+    ``report_to`` are the mail addresses that get the report when the room is closed.
+    ``theme`` is the version of the splash page's theme that visitors see; see ``theme_store``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -156,6 +189,10 @@ class RoomSettings(BaseModel):
     second_connection: Literal["share", "refuse"] = "share"
     message: Annotated[Text, Field(max_length=500)] | None = None
     epoch: Annotated[int, Field(ge=0, le=2_000_000_000)] = 0
+    keep_days: Annotated[int, Field(ge=1, le=31)] = 31
+    close_after_s: Annotated[int, Field(ge=60, le=31 * 86_400)] | None = None
+    report_to: Annotated[list[MailAddress], Field(max_length=8)] = Field(default_factory=list)
+    theme: Annotated[str, AfterValidator(_theme_version)] = ""
 
     @model_validator(mode="after")
     def _places_outlive_heartbeats(self) -> "RoomSettings":
@@ -193,7 +230,7 @@ class RoomSettings(BaseModel):
         try:
             made = RoomSettings.model_validate(self.model_dump() | changes)
         except ValidationError as e:
-            raise _setting_error(e) from e
+            raise setting_error(e) from e
         _check_rules(made, changes)
         return made
 
@@ -252,13 +289,14 @@ PARTS: dict[str, type[BaseModel]] = {
 }
 
 
-def _setting_error(error: ValidationError) -> SettingError:
+def setting_error(error: ValidationError) -> SettingError:
+    """Return what is wrong with settings that a model refused; names the first one."""
     first = error.errors()[0]
     if not first["loc"]:
         # Two settings that contradict each other; the sentence names both.
         said = first["msg"].removeprefix("Value error, ")
         name = said.split()[0]
-        return SettingError(name, first["input"].get(name), said)
+        return SettingsContradictError(name, first["input"].get(name), said)
     field = str(first["loc"][0])
     name = ".".join(str(part) for part in first["loc"])
     value = first["input"]

@@ -2,15 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import partial
 
 import socketio
 import structlog
-from quart import Quart, Response, has_websocket_context
+from quart import Quart, Response, has_websocket_context, request
 from werkzeug.exceptions import HTTPException
 
+from waitroom.accounts import guard
+from waitroom.alerts import Watch
+from waitroom.api import api, describe_app, is_owner_api, problem_response
 from waitroom.config import Config
+from waitroom.console.blueprint import console
+from waitroom.console.sockets import Door
 from waitroom.embedded import redis_url
 from waitroom.errors import RequestError, WaitroomError
+from waitroom.jobs.health import job_health
 from waitroom.live.listener import listen
 from waitroom.return_to import PREFIX
 from waitroom.web.check import check
@@ -46,8 +53,10 @@ def create_app(config: Config) -> socketio.ASGIApp:
     # An odd path is a 404, not a redirect to an address made of the Host header.
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = made
-    for blueprint in (visitor, edge, check, ops):
+    app.extensions[guard.EXTENSION] = made.accounts
+    for blueprint in (visitor, edge, check, ops, api, console):
         app.register_blueprint(blueprint)
+    describe_app(app)
     app.register_error_handler(WaitroomError, _refusal)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _defect)
@@ -58,7 +67,9 @@ def create_app(config: Config) -> socketio.ASGIApp:
             yield
 
     return socketio.ASGIApp(
-        made.sockets.server, Lane(app, made), socketio_path=f"{PREFIX.strip('/')}/socket.io"
+        made.sockets.server,
+        Door(Lane(app, made), made.console.sockets),
+        socketio_path=f"{PREFIX.strip('/')}/socket.io",
     )
 
 
@@ -66,6 +77,9 @@ async def _serve(made: Services) -> AsyncGenerator[None, None]:
     tasks = [
         asyncio.create_task(made.ticker.run(made.config.tick_ms)),
         asyncio.create_task(listen(made.store, made.hub)),
+        asyncio.create_task(_watch(made).run()),
+        asyncio.create_task(made.themes.run()),
+        asyncio.create_task(made.console.sockets.run()),
     ]
     try:
         yield
@@ -74,7 +88,14 @@ async def _serve(made: Services) -> AsyncGenerator[None, None]:
             await _end(task)
         await made.ticker.last_beats()
         await made.sockets.server.shutdown()
+        await made.console.sockets.close()
+        await made.edges.end()
         await made.store.close()
+
+
+def _watch(made: Services) -> Watch:
+    """Return what checks the conditions of alerts while no worker does."""
+    return Watch(made.store, made.config, partial(job_health, made.config), made.ticker.name)
 
 
 async def _end(task: asyncio.Task[None]) -> None:
@@ -88,6 +109,8 @@ async def _refusal(error: WaitroomError) -> Response:
     """Answer a request, or a WebSocket to an address that has none."""
     if has_websocket_context():
         return json_response({"error": error.code, "detail": error.detail}, error.status)
+    if is_owner_api(request.path):
+        return problem_response(error)
     return await error_response(error)
 
 
@@ -96,7 +119,12 @@ async def _http_error(error: HTTPException) -> Response:
     code = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
     status = error.code or 500
     detail = error.description or error.name
-    return await _refusal(RequestError(detail, code=code.get(status, "bad_request"), status=status))
+    response = await _refusal(
+        RequestError(detail, code=code.get(status, "bad_request"), status=status)
+    )
+    if status == 405:
+        response.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+    return response
 
 
 async def _defect(error: Exception) -> Response:

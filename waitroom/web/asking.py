@@ -45,7 +45,9 @@ async def page(made: Services, shown: Shown, name: str) -> Reply | None:
     if query.get("nojs") == "1":
         return None
     checked_return_to(query.get("return_to"))
-    return made.splash.page(shown.accepts, room.settings.queueing_status_code)
+    settings = room.settings
+    look = await made.themes.look(room) if settings.theme else None
+    return made.splash.page(shown.accepts, settings.queueing_status_code, settings.title, look)
 
 
 async def board(made: Services, shown: Shown, name: str) -> Reply:

@@ -55,6 +55,8 @@ class _Ready:
 async def ask() -> Response:
     """Say whether the request that the headers describe may go to the origin."""
     _authorise()
+    # Not by a header: those of a visitor come along.
+    services().edges.heard("proxy")
     visit = _visit()
     checked = Checked(visit, nginx=request.headers.get("Waitroom-Mode") == "auth_request")
     try:

@@ -33,6 +33,7 @@ EDGE_SETTINGS = (
     "closed",
     "message",
     "epoch",
+    "theme",
 )
 
 edge = Blueprint("edge", __name__, url_prefix="/api/edge")
@@ -47,6 +48,7 @@ async def _authorise() -> None:
 @edge.get("/rooms")
 async def rooms() -> Response:
     """Return all rooms as an edge needs them; 304 while nothing changed."""
+    services().edges.heard(_edge_name())
     if not services().ticker.loaded:
         # An empty list would tell the edge to protect nothing.
         raise StoreError("The rooms have not been read yet.")
@@ -87,6 +89,13 @@ async def renew() -> Response:
         for i, text in await renew_room(name, [(i, shown[i].get("pass")) for i in indexes]):
             answers[i] = text
     return json_response({"passes": answers})
+
+
+def _edge_name() -> str:
+    """Return what the edge calls itself, or else what kind of edge it seems to be."""
+    agent = request.headers.get("User-Agent", "")
+    kind = "gate" if "aiohttp" in agent else "worker" if agent in ("", "node") else "edge"
+    return str(request.headers.get("Waitroom-Edge", kind))
 
 
 def bearer(header: str) -> str:

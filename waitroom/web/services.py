@@ -4,16 +4,21 @@ from dataclasses import dataclass
 
 from quart import current_app
 
+from waitroom.accounts.accounts import Accounts
 from waitroom.config import Config
+from waitroom.console.parts import Console
+from waitroom.control import Control
 from waitroom.live.drain import Drain
 from waitroom.live.holders import Holders
 from waitroom.live.hub import Hub
 from waitroom.live.sockets import Sockets
 from waitroom.live.ticker import Ticker
 from waitroom.room import Directory, RoomSettings, Store
+from waitroom.room.contacts import Heard
 from waitroom.tokens import Tokens
 from waitroom.web.metrics import Metrics
 from waitroom.web.splash import Splash
+from waitroom.web.themes import Themes
 
 #: Where the services hang in the Quart application.
 EXTENSION = "waitroom"
@@ -29,11 +34,16 @@ class Services:
         directory: All rooms.
         tokens: Signs and reads tickets and passes.
         splash: The splash page, ready to send.
+        themes: How rooms look that have a theme.
         metrics: What Prometheus reads.
         sockets: Socket.IO connections.
         hub: The local visitors, and what they are told.
         ticker: Moves the rooms.
         drain: Ends the sockets when the process is told to stop.
+        accounts: Who may look after the rooms.
+        control: What an owner can do.
+        edges: Notes which edges are heard of.
+        console: What the console keeps.
     """
 
     config: Config
@@ -41,11 +51,16 @@ class Services:
     directory: Directory
     tokens: Tokens
     splash: Splash
+    themes: Themes
     metrics: Metrics
     sockets: Sockets
     hub: Hub
     ticker: Ticker
     drain: Drain
+    accounts: Accounts
+    control: Control
+    edges: Heard
+    console: Console
 
 
 def make_services(config: Config, redis_url: str) -> Services:
@@ -69,7 +84,13 @@ def make_services(config: Config, redis_url: str) -> Services:
     sockets.attach(hub, Holders(store))
     splash = Splash.load()
     drain = Drain(sockets)
-    return Services(config, store, directory, tokens, splash, metrics, sockets, hub, ticker, drain)
+    accounts = Accounts(store, config)
+    control = Control(store, directory, config)
+    return Services(
+        *(config, store, directory, tokens, splash, Themes(store, directory, splash.frame)),
+        *(metrics, sockets, hub, ticker, drain),
+        *(accounts, control, Heard(store), Console.make(accounts, control, directory)),
+    )
 
 
 def services() -> Services:

@@ -13,6 +13,7 @@ from waitroom.room import Room
 from waitroom.tokens import NOBODY
 from waitroom.web import asking
 from waitroom.web.asking import find_room, seat_of_pass, stand
+from waitroom.web.blob import FOR_EVER
 from waitroom.web.lane import FAILURE
 from waitroom.web.reply import Reply
 from waitroom.web.requests import (
@@ -49,6 +50,15 @@ async def asset(version: str, name: str) -> Response:
     if found is None:
         raise RequestError("There is no such file.", code="not_found", status=404)
     return responded(found)
+
+
+@visitor.get("/<name>/theme/<file>")
+async def theme_file(name: str, file: str) -> Response:
+    """Return a file of a room's theme."""
+    found = await services().themes.file(await find_room(services(), name), file)
+    if found is None:
+        raise RequestError("There is no such file.", code="not_found", status=404)
+    return responded(found.file(shown().accepts, FOR_EVER))
 
 
 @visitor.get("/waitroom-fetch.js")
@@ -120,7 +130,10 @@ async def leave(name: str) -> Response:
         left = await room.leave(held.visitor) or left
     if wants_page():
         texts = services().splash.texts()
-        response = services().splash.error_page(200, "left", texts["detail_left"])
+        look = await services().themes.look(room)
+        response = services().splash.error_page(
+            200, "left", str(texts["detail_left"]), room=room, look=look
+        )
     else:
         response = json_response({"room": room.name, "left": left or None})
     forget_tokens(response, room)
@@ -159,14 +172,13 @@ async def _plain_page(room: Room) -> Response:
         response = services().splash.personal_page(
             "nojs.html",
             room.settings.queueing_status_code,
-            room=room.name,
+            look=await services().themes.look(room),
             title=room.settings.title,
             status=answer["status"],
             state=answer["state"],
             position=answer["position"],
             waiting=answer["waiting"],
             wait_s=answer["wait_s"],
-            wait_text=_wait_text(answer["wait_s"]),
             message=answer["message"],
             unsent="unsent" in asked,
             refresh_s=max(PLAIN_REFRESH_MIN_S, answer["poll_after_s"]),
@@ -194,10 +206,3 @@ def _plain_query() -> dict[str, str]:
     asked = {"return_to": checked_return_to(return_to), "nojs": "1"}
     # A form met the line, and what it sent was not kept.
     return asked | {"unsent": "1"} if unsent == "1" else asked
-
-
-def _wait_text(wait_s: dict[str, int] | None) -> str:
-    if wait_s is None:
-        return ""
-    low, high = wait_s["low"] // 60, -(-wait_s["high"] // 60)
-    return str(services().splash.texts()["wait_minutes"]).format(low=low, high=high)

@@ -9,22 +9,24 @@ KEYS
   3 waiting     zset    visitor -> place, us since epoch (lower is earlier)
   4 active      zset    visitor -> seat deadline, ms since epoch
   5 board       string  the board as JSON
+  6 told        hash    waits told to those who arrive
 ARGV
   1 now_ms      int     0 = the server's own TIME; else a test's or simulation's clock
   2 max_age_ms  int     a board younger than this is handed out again
   3 name        text    the room's name
 RETURNS  text: the board as JSON (see room/board.py)
-NEEDS    room, points, flow
+NEEDS    room, points, flow, told
 COST     O(log N) a point, about 100 + 51 ln(N / 100) points; at most every 10 s for those behind
          the first 10,000
 CALLER   room/scripts.py board()
 ]]
-local settings, meta, waiting, active, board = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local settings, meta, waiting = KEYS[1], KEYS[2], KEYS[3]
+local active, board, told = KEYS[4], KEYS[5], KEYS[6]
 local now_ms, max_age_ms, name = ARGV[1], tonumber(ARGV[2]), ARGV[3]
 
 local room = read_room(settings, meta, now_ms)
 if not room then return redis.error_reply('NOROOM no such room') end
-local known = redis.call('HMGET', meta, 'board_ms', 'admitted', 'flow', 'far')
+local known = redis.call('HMGET', meta, 'board_ms', 'admitted', 'flow', 'far', 'told')
 local age_ms = room.now_ms - (tonumber(known[1]) or -math.huge)
 if age_ms >= 0 and age_ms < max_age_ms then
   local text = redis.call('GET', board)
@@ -50,5 +52,9 @@ local text = string.format(
   table.concat(places, ','), table.concat(positions, ','))
 redis.call('SET', board, text)
 redis.call('HSET', meta, 'board_ms', room.now_ms, 'flow', samples)
+-- In the other states nobody can say how long it takes.
+if state == 'queueing' and rate ~= 'null' and told_slot(room) ~= tonumber(known[5]) then
+  redis.call('HSET', meta, 'told', note_told(room, told, count, rate))
+end
 if far ~= known[4] then redis.call('HSET', meta, 'far', far) end
 return text

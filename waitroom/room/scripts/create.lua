@@ -14,7 +14,7 @@ ARGV
 RETURNS  1 when it was made, 0 when a room of this name is there
 NEEDS    room
 COST     O(number of settings)
-CALLER   room/scripts.py create()
+CALLER   room/owner_scripts.py create()
 ]]
 local settings, meta, audit = KEYS[1], KEYS[2], KEYS[3]
 local now_ms, length, who, changes = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -22,5 +22,6 @@ local now_ms, length, who, changes = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 if redis.call('EXISTS', settings) == 1 then return 0 end
 redis.call('HSET', settings, unpack(ARGV, 5))
 redis.call('HSET', meta, 'born_ms', read_room(settings, meta, now_ms).now_ms)
-redis.call('XADD', audit, 'MAXLEN', '~', length, '*', 'who', who, 'changes', changes)
+local id = redis.call('XADD', audit, 'MAXLEN', '~', length, '*', 'who', who, 'changes', changes)
+redis.call('HSET', meta, 'version', id)
 return 1

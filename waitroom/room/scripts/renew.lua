@@ -12,6 +12,8 @@ KEYS
   5 parked     zset  visitor -> last heartbeat, ms since epoch
   6 active     zset  visitor -> seat deadline, ms since epoch
   7 unclaimed  zset  visitor -> admitted, ms since epoch
+  8 kept       hash  visitor -> place, of the parked
+  9 served     hash  visitor -> row of the visit, of seat holders
 ARGV
   1 now_ms     int   0 = the server's own TIME; else a test's or simulation's clock
   2 epoch      int   the room's epoch as the caller knows it
@@ -23,6 +25,7 @@ CALLER   room/scripts.py renew()
 ]]
 local settings, meta, waiting, seen = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local parked, active, unclaimed = KEYS[5], KEYS[6], KEYS[7]
+local kept, served = KEYS[8], KEYS[9]
 local now_ms, epoch = ARGV[1], tonumber(ARGV[2])
 
 local room = read_room(settings, meta, now_ms)
@@ -33,6 +36,9 @@ local current = tonumber(redis.call('HGET', settings, 'epoch')) or 0
 local function keep(visitor, deadline)
   if redis.call('ZREM', unclaimed, visitor) == 1 then
     redis.call('HINCRBY', meta, 'claimed', 1)
+    -- No row: an earlier version gave the seat.
+    local row = redis.call('HGET', served, visitor) or '?,?,'
+    redis.call('HSET', served, visitor, string.format('%s%.0f', row, room.now_ms))
     deadline = full_ms
   elseif room.disable_session_renewal then
     return deadline
@@ -49,9 +55,13 @@ local function bring_back(visitor, shown_ms)
   if seats_taken(room, active) >= room.total_active_users then return 0 end
   local deadline = math.min(shown_ms, full_ms)
   redis.call('ZADD', active, deadline, visitor)
+  -- Only who came back into the line before has a place; the rest was lost.
+  local place = redis.call('ZSCORE', waiting, visitor) or redis.call('HGET', kept, visitor) or '?'
+  redis.call('HSET', served, visitor, place .. ',?,?')
   redis.call('ZREM', waiting, visitor)
   redis.call('ZREM', seen, visitor)
   redis.call('ZREM', parked, visitor)
+  redis.call('HDEL', kept, visitor)
   redis.call('HINCRBY', meta, 'restored', 1)
   return deadline
 end

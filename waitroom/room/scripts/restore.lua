@@ -11,7 +11,7 @@ ARGV
 RETURNS  1 when it was written back, 0 when it was there already
 NEEDS    room
 COST     O(number of settings)
-CALLER   room/scripts.py restore()
+CALLER   room/owner_scripts.py restore()
 ]]
 local settings, meta = KEYS[1], KEYS[2]
 local now_ms, recovery_hold_s = ARGV[1], tonumber(ARGV[2])

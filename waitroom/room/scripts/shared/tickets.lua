@@ -23,12 +23,13 @@ end
 -- Who this is, and what they have: visitor, place (0 = none yet), deadline of a seat, where the
 -- place stands. `coming` holds the places of those who come in this very call.
 local function resolve(room, visitor, place, deadline, stored, quiet, coming,
-    active, waiting, parked)
+    active, waiting, parked, kept)
   for _ = 1, 64 do
     if deadline and tonumber(deadline) > room.now_ms then return visitor, place, deadline end
     if not deadline then
       stored = coming[visitor] or stored
       if stored then return visitor, tonumber(stored), nil, 'waiting' end
+      if quiet and place == 0 then place = tonumber(redis.call('HGET', kept, visitor) or 0) end
       if place > 0 and quiet then return visitor, place, nil, 'parked' end
       if place == 0 or counts(room, place) then return visitor, place end
     end

@@ -1,0 +1,22 @@
+// @ts-check
+// The list of rooms, drawn by the server, fresh every few seconds.
+
+const EVERY_MS = 5_000;
+
+/**
+ * Keep the list fresh.
+ *
+ * @param {HTMLElement} body The page's, with the address of the list.
+ */
+export function start(body) {
+  setInterval(async () => {
+    const here = document.querySelector("[data-rooms]");
+    // Whoever stands on a link with the keyboard keeps standing there.
+    if (document.hidden || !here || here.contains(document.activeElement)) return;
+    const answer = await fetch(body.dataset.liveRooms ?? "").catch(() => null);
+    if (!answer?.ok) return;
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const list = found.querySelector("[data-rooms]");
+    if (list) here.replaceWith(list);
+  }, EVERY_MS);
+}
