@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from waitroom.gate.languages import negotiated
+from waitroom.web.accepts import Accepts
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "languages.json").read_text())
 
@@ -15,6 +16,12 @@ VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "languages.json").
 def test_language_is_the_pinned_one(case: dict[str, Any]) -> None:
     found = negotiated(case["shown"], VECTORS["offered"], VECTORS["default"])
     assert found == case["expect"]
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["shown"] or "nothing")
+def test_the_service_chooses_the_same(case: dict[str, Any]) -> None:
+    accepts = Accepts({"headers": [(b"accept-language", case["shown"].encode("latin-1"))]})
+    assert accepts.language(VECTORS["offered"], VECTORS["default"]) == case["expect"]
 
 
 def test_a_language_is_found_and_named_as_the_service_spells_it() -> None:

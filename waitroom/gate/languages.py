@@ -1,7 +1,7 @@
 """Which language of the splash page a visitor is shown; pinned by ``tests/vectors/languages.json``.
 
-An edge chooses it, not the service, so that the page can be kept once per language instead of
-once per spelling of ``Accept-Language``.
+An edge chooses it before it asks, so that the page can be kept once per language instead of once
+per spelling of ``Accept-Language``; the service chooses the same for those who come to it.
 """
 
 from collections.abc import Sequence

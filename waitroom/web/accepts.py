@@ -1,14 +1,17 @@
 """What a browser can read, and what it has already: compression, languages, entity tags.
 
-The libraries' rules, read off the ASGI scope, so that they are the same whatever answers.
+Read off the ASGI scope, so that they are the same whatever answers. Werkzeug's rules, but for
+languages: those are an edge's, so that a page is the same whoever chose its language.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from werkzeug.datastructures import Accept, LanguageAccept
+from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header, parse_etags
+
+from waitroom.gate.languages import negotiated
 
 #: Longest header whose reading is kept for the next browser of the same kind, characters.
 KEPT_LENGTH = 200
@@ -33,8 +36,8 @@ class Accepts:
     def language(self, known: Sequence[str], default: str) -> str:
         """Return the best of the known languages, or the default."""
         header = self._header(b"accept-language")
-        best = _best_kept if len(header) < KEPT_LENGTH else _best
-        return best(header, tuple(known)) or default
+        choose = _language_kept if len(header) < KEPT_LENGTH else negotiated
+        return choose(header, tuple(known), default)
 
     def has(self, etag: str) -> bool:
         """Say whether the browser has the answer of this tag already."""
@@ -52,9 +55,5 @@ def _gzip(header: str) -> bool:
     return bool(parse_accept_header(header, Accept).quality("gzip"))
 
 
-def _best(header: str, known: tuple[str, ...]) -> str | None:
-    return parse_accept_header(header, LanguageAccept).best_match(known)
-
-
 _gzip_kept = lru_cache(maxsize=256)(_gzip)
-_best_kept = lru_cache(maxsize=1024)(_best)
+_language_kept = lru_cache(maxsize=1024)(negotiated)
