@@ -20,10 +20,14 @@ from playwright.async_api import Browser, async_playwright
 from loadtest.children import await_end
 from loadtest.ports import free_port
 from tests.cluster.servers import Cluster, RedisServer, temporary_folder
+from waitroom.cli import main
 from waitroom.clock import monotonic_s
 from waitroom.config import Config
 from waitroom.embedded import Valkey
 from waitroom.room import Directory, Room, RoomSettings, Store
+
+#: Runs a command of ours: exit code, output, errors.
+Run = Callable[..., tuple[int, str, str]]
 
 SECRET_KEY = "test-key-of-at-least-32-characters-0001"
 EDGE_TOKEN = "test-edge-token-of-at-least-32-characters"
@@ -110,6 +114,25 @@ def cluster() -> Iterator[Cluster]:
             yield found
         finally:
             found.end()
+
+
+@pytest.fixture
+def command(
+    redis_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Return a function that runs `waitroom` in an empty folder, on the test's own store."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WAITROOM_REDIS_URL", redis_url)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
 
 
 @pytest.fixture

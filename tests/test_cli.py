@@ -1,12 +1,10 @@
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import EDGE_TOKEN, SECRET_KEY, Processes
-from waitroom.cli import main
+from tests.conftest import EDGE_TOKEN, SECRET_KEY, Processes, Run
 from waitroom.cli.doctor import (
     clock_found,
     jobs_found,
@@ -20,27 +18,6 @@ from waitroom.clock import now_ms
 from waitroom.config import Config
 from waitroom.jobs import JobHealth
 
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(
-    redis_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Return a function that runs a command and gives exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WAITROOM_REDIS_URL", redis_url)
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = main(arguments)
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return command
-
 
 def answer(result: tuple[int, str, str]) -> Any:
     code, out, err = result
@@ -48,33 +25,35 @@ def answer(result: tuple[int, str, str]) -> Any:
     return json.loads(out)
 
 
-def test_rooms_can_be_made_changed_shown_listed_and_deleted(run: Run) -> None:
-    assert answer(run("rooms", "list", "--json")) == {"rooms": []}
-    assert run("rooms", "create", "shop", "title=2026")[:2] == (0, "Room shop is there.\n")
-    assert run("rooms", "set", "shop", "total_active_users=2", "message=Hello you")[0] == 0
-    shown = answer(run("rooms", "show", "shop", "--json"))
+def test_rooms_can_be_made_changed_shown_listed_and_deleted(command: Run) -> None:
+    assert answer(command("rooms", "list", "--json")) == {"rooms": []}
+    assert command("rooms", "create", "shop", "title=2026")[:2] == (0, "Room shop is there.\n")
+    assert command("rooms", "set", "shop", "total_active_users=2", "message=Hello you")[0] == 0
+    shown = answer(command("rooms", "show", "shop", "--json"))
     assert (shown["name"], shown["title"]) == ("shop", "2026")
     assert (shown["total_active_users"], shown["message"]) == (2, "Hello you")
-    assert [room["name"] for room in answer(run("rooms", "list", "--json"))["rooms"]] == ["shop"]
-    assert run("rooms", "delete", "shop", "--yes")[0] == 0
-    assert answer(run("rooms", "list", "--json")) == {"rooms": []}
+    assert [room["name"] for room in answer(command("rooms", "list", "--json"))["rooms"]] == [
+        "shop"
+    ]
+    assert command("rooms", "delete", "shop", "--yes")[0] == 0
+    assert answer(command("rooms", "list", "--json")) == {"rooms": []}
 
 
-def test_people_get_tables(run: Run) -> None:
-    assert "no rooms" in run("rooms", "list")[1]
-    run("rooms", "create", "shop", 'routes=[{"host":"*","path":"/tickets"}]')
-    assert "*/tickets" in run("rooms", "list")[1]
-    assert "heartbeat_ttl_s" in run("rooms", "show", "shop")[1]
-    assert "0 of 200" in run("status")[1]
-    assert "last heartbeat" in run("visitors", "shop")[1]
+def test_people_get_tables(command: Run) -> None:
+    assert "no rooms" in command("rooms", "list")[1]
+    command("rooms", "create", "shop", 'routes=[{"host":"*","path":"/tickets"}]')
+    assert "*/tickets" in command("rooms", "list")[1]
+    assert "heartbeat_ttl_s" in command("rooms", "show", "shop")[1]
+    assert "0 of 200" in command("status")[1]
+    assert "last heartbeat" in command("visitors", "shop")[1]
 
 
 def test_new_rooms_start_with_the_defaults_of_the_installation(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    command: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WAITROOM_TOTAL_ACTIVE_USERS", "7")
     monkeypatch.setenv("WAITROOM_SESSION_DURATION_S", "77")
-    made = answer(run("rooms", "create", "shop", "--json"))
+    made = answer(command("rooms", "create", "shop", "--json"))
     assert (made["total_active_users"], made["session_duration_s"]) == (7, 77)
 
 
@@ -92,9 +71,11 @@ def test_new_rooms_start_with_the_defaults_of_the_installation(
         (("rooms", "set", "shop", "closed"), "bad_setting"),
     ],
 )
-def test_a_failure_is_one_line_with_a_code(run: Run, arguments: tuple[str, ...], code: str) -> None:
-    run("rooms", "create", "shop")
-    exit_code, out, err = run(*arguments)
+def test_a_failure_is_one_line_with_a_code(
+    command: Run, arguments: tuple[str, ...], code: str
+) -> None:
+    command("rooms", "create", "shop")
+    exit_code, out, err = command(*arguments)
     assert (exit_code, out) == (1, "")
     assert err.startswith(f"error [{code}]: ")
     assert err.count("\n") == 1
@@ -104,33 +85,35 @@ def test_a_failure_is_one_line_with_a_code(run: Run, arguments: tuple[str, ...],
     "arguments", [("nonsense",), ("rooms", "set"), ("status", "--xml"), ("visitors", "--count=x")]
 )
 def test_a_command_typed_wrongly_is_one_line_and_exit_code_2(
-    run: Run, arguments: tuple[str, ...]
+    command: Run, arguments: tuple[str, ...]
 ) -> None:
-    exit_code, out, err = run(*arguments)
+    exit_code, out, err = command(*arguments)
     assert (exit_code, out) == (2, "")
     assert err.startswith("error [usage]: ")
     assert err.count("\n") == 1
 
 
-def test_without_redis_the_error_says_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_redis_the_error_says_what_to_do(
+    command: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("WAITROOM_REDIS_URL")
-    exit_code, _, err = run("status")
+    exit_code, _, err = command("status")
     assert exit_code == 1
     assert err.startswith("error [bad_config]: no Redis to talk to: start `waitroom up`")
 
 
 def test_a_redis_that_is_away_is_a_store_error(
-    run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    command: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("WAITROOM_REDIS_URL", f"unix://{tmp_path}/nobody.sock")
-    exit_code, _, err = run("rooms", "list")
+    exit_code, _, err = command("rooms", "list")
     assert exit_code == 1
     assert err.startswith("error [store_unavailable]: ")
 
 
-def test_status_tells_rooms_processes_and_jobs(run: Run) -> None:
-    run("rooms", "create", "shop", "total_active_users=3")
-    found = answer(run("status", "--json"))
+def test_status_tells_rooms_processes_and_jobs(command: Run) -> None:
+    command("rooms", "create", "shop", "total_active_users=3")
+    found = answer(command("status", "--json"))
     room = found["rooms"][0]
     assert (room["room"], room["state"], room["total_active_users"]) == ("shop", "open", 3)
     assert (room["waiting"], room["parked"], room["active"]) == (0, 0, 0)
@@ -144,22 +127,22 @@ def test_status_tells_rooms_processes_and_jobs(run: Run) -> None:
     }
 
 
-def test_a_message_with_brackets_is_shown_as_it_is(run: Run) -> None:
-    run("rooms", "create", "shop", "message=[bold]50% [/] off")
-    assert "[bold]50% [/] off" in run("rooms", "show", "shop")[1]
+def test_a_message_with_brackets_is_shown_as_it_is(command: Run) -> None:
+    command("rooms", "create", "shop", "message=[bold]50% [/] off")
+    assert "[bold]50% [/] off" in command("rooms", "show", "shop")[1]
 
 
 def test_web_in_production_does_not_start_without_keys(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    command: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WAITROOM_ENVIRONMENT", "production")
-    exit_code, _, err = run("web")
+    exit_code, _, err = command("web")
     assert exit_code == 1
     assert err.startswith("error [bad_config]: WAITROOM_SECRET_KEYS is not set; in production")
 
 
-def test_doctor_finds_what_is_missing_and_says_how_to_mend_it(run: Run) -> None:
-    exit_code, out, _ = run("doctor", "--json")
+def test_doctor_finds_what_is_missing_and_says_how_to_mend_it(command: Run) -> None:
+    exit_code, out, _ = command("doctor", "--json")
     assert exit_code == 1
     findings = {finding["check"]: finding for finding in json.loads(out)["findings"]}
     levels = {check: finding["level"] for check, finding in findings.items()}
@@ -178,12 +161,12 @@ def test_doctor_finds_what_is_missing_and_says_how_to_mend_it(run: Run) -> None:
 
 
 def test_doctor_without_redis_still_judges_the_rest(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    command: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WAITROOM_REDIS_URL")
     monkeypatch.setenv("WAITROOM_SECRET_KEYS", SECRET_KEY)
     monkeypatch.setenv("WAITROOM_EDGE_TOKEN", EDGE_TOKEN)
-    exit_code, out, _ = run("doctor")
+    exit_code, out, _ = command("doctor")
     assert exit_code == 1
     assert "✓ secrets" in out
     assert "✗ redis" in out

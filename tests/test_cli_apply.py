@@ -3,19 +3,17 @@
 import io
 import json
 import tomllib
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import Run
 from waitroom.accounts.who import Who
-from waitroom.cli import main
 from waitroom.control import Control
 from waitroom.control.views import RoomView
 from waitroom.errors import StoreError
-
-Run = Callable[..., tuple[int, str, str]]
 
 FILE = """
 [rooms.shop]
@@ -31,23 +29,10 @@ new_users_per_minute = 60
 
 
 @pytest.fixture
-def run(
-    redis_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Return a function that runs a command and gives exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WAITROOM_REDIS_URL", redis_url)
+def run(command: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that runs a command about rooms, with nothing on standard input."""
     monkeypatch.setattr("sys.stdin", io.StringIO())
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = main(("rooms", *arguments))
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return command
+    return partial(command, "rooms")
 
 
 @pytest.fixture

@@ -2,40 +2,26 @@
 
 import json
 from base64 import b64decode
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.browser.theming import picture
-from waitroom.cli import main
+from tests.conftest import Run
 from waitroom.cli.theme import EXAMPLE
 
-Run = Callable[..., tuple[int, str, str]]
 FILE = 'css = { file = "fair.css" }'
 
 
 @pytest.fixture
-def run(
-    redis_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Return a function that runs a command and gives exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WAITROOM_REDIS_URL", redis_url)
+def run(command: Run, tmp_path: Path) -> Run:
+    """Return a function that runs a command about rooms, with a room and the files of a theme."""
     (tmp_path / "theme.toml").write_text(EXAMPLE.replace('css = "h2 { font-weight: 700 }"', FILE))
     (tmp_path / "logo.png").write_bytes(b64decode(picture()))
     (tmp_path / "fair.css").write_text("h2 { font-weight: 700 }")
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = main(("rooms", *arguments))
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    assert command("create", "shop")[0] == 0
-    return command
+    assert command("rooms", "create", "shop")[0] == 0
+    return partial(command, "rooms")
 
 
 def test_a_theme_is_published_shown_taken_back_and_brought_back(run: Run) -> None:

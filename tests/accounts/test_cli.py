@@ -4,42 +4,26 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.accounts.conftest import PASSWORD, cheap
-from tests.conftest import Processes
+from tests.conftest import Processes, Run
 from waitroom.accounts.accounts import Accounts
 from waitroom.accounts.errors import LinkError
 from waitroom.accounts.signins import SignIn
 from waitroom.accounts.welcome import console_base, welcome
-from waitroom.cli import main
 from waitroom.config import Config
 from waitroom.room import Store
 
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def run(
-    redis_url: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Run:
-    """Return a function that runs a command and gives exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("WAITROOM_REDIS_URL", redis_url)
+def run(command: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Return a function that runs a command about owners, as root of the machine."""
     monkeypatch.setenv("LOGNAME", "root")
-
-    def command(*arguments: str) -> tuple[int, str, str]:
-        code = main(["owners", *arguments])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return command
+    return partial(command, "owners")
 
 
 def answer(result: tuple[int, str, str]) -> Any:
