@@ -173,6 +173,7 @@ def test_levers_and_the_trail_work_from_the_command_line(run: Run) -> None:
         ("pause", "is paused"),
         ("stop", "is stopped"),
         ("close", "is closed"),
+        ("drain", "drains"),
         ("open", "is open"),
         ("end-passes", "has no passes any more"),
     ):

@@ -88,6 +88,9 @@ def test_it_serves_and_ctrl_c_leaves_nothing_behind(up: Up, until: Until) -> Non
     until(up.ready)
     until(lambda: "Waitroom is running." in up.output(child))
     assert f"http://127.0.0.1:{up.demo_port}" in up.output(child)
+    # Nobody looks at a screen here: a link in a log would be anybody's who reads that.
+    until(lambda: "no_owner_yet" in up.output(child))
+    assert "welcome#" not in up.output(child)
     all_of_them = children(child)
     assert set(all_of_them) == {"web", "worker", "clock", "demo", "valkey"}
     began = monotonic_s()
@@ -126,6 +129,10 @@ def test_rooms_and_secrets_survive_a_restart(up: Up, until: Until) -> None:
     shown = up._processes.start("rooms", "show", "shop", "--json")
     assert shown.wait(10) == 0
     assert '"total_active_users": 9' in up.output(shown)
+    # A link leads to where it serves, though this command was told nothing of that.
+    invited = up._processes.start("owners", "invite", "ada")
+    assert invited.wait(10) == 0
+    assert f"http://127.0.0.1:{up.port}/console/welcome#" in up.output(invited)
     assert (up.data_dir / "secrets.env").read_text() == secrets
 
 

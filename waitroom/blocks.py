@@ -118,6 +118,7 @@ def _check_template(text: str) -> None:
     except _UNUSABLE as e:
         raise ValueError(f"line {getattr(e, 'lineno', 1)}: is no template: {e}") from e
     known = f"a block may name {', '.join(VARIABLES)}"
+    named = {id(node.node) for node in inside if isinstance(node, nodes.Getattr)}
     for node in inside:
         if not isinstance(node, _NODES):
             raise ValueError(
@@ -126,7 +127,9 @@ def _check_template(text: str) -> None:
             )
         if isinstance(node, nodes.Getattr) and _path(node) not in VARIABLES:
             raise ValueError(f"line {node.lineno}: {_path(node)} is not known; {known}")
-        if isinstance(node, nodes.Name) and node.name not in ("room", "language"):
+        if isinstance(node, nodes.Name) and node.name != (
+            "room" if id(node) in named else "language"
+        ):
             raise ValueError(f"line {node.lineno}: {node.name} is not known; {known}")
         if isinstance(node, nodes.Filter) and node.name not in FILTERS:
             raise ValueError(

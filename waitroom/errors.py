@@ -203,18 +203,18 @@ class MailOffError(MailError):
         super().__init__("No mail server is set up: set WAITROOM_SMTP_URL.", permanent=True)
 
 
-class RoomConflictError(RoomError):
-    """Somebody else changed a setting to another value since it was seen; nothing was changed."""
+class ConflictError(WaitroomError):
+    """Somebody else changed a value to another one since it was seen; nothing was changed."""
 
     code = "conflict"
     status = 409
 
-    def __init__(self, room: str, field: str, value: object, who: str) -> None:
+    def __init__(self, field: str, value: object, who: str) -> None:
         by = f" by {who}" if who else ""
         super().__init__(
-            room, f"{field} was changed to {value!r}{by} since you looked; nothing was changed."
+            f"{field} was changed to {value!r}{by} since you looked; nothing was changed."
         )
-        #: The setting.
+        #: The setting or field.
         self.field = field
         #: Its value now.
         self.value = value
@@ -222,16 +222,16 @@ class RoomConflictError(RoomError):
         self.who = who
 
 
-class RoomVersionError(RoomError):
-    """Somebody changed the room since the version that the editor saw; nothing was changed."""
+class VersionError(WaitroomError):
+    """Somebody changed something since the version that the editor saw; nothing was changed."""
 
     code = "changed_since"
     status = 412
 
-    def __init__(self, room: str, changes: list[dict[str, object]]) -> None:
+    def __init__(self, changes: list[dict[str, object]]) -> None:
         fields = ", ".join(dict.fromkeys(str(change["field"]) for change in changes))
         what = f"Since then changed: {fields}." if fields else "That version is not known any more."
-        super().__init__(room, f"{what} Read the room again; nothing was changed.")
+        super().__init__(f"{what} Read it again; nothing was changed.")
         #: What changed, oldest first: field, before, value, who, at_ms.
         self.changes = changes
 

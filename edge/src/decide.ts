@@ -11,7 +11,7 @@
  */
 
 import { type Path, PathError, canonicalHost, canonicalPath, printable } from "./paths";
-import { type EdgeRoom, type Rooms, bypasses } from "./rooms";
+import { type EdgeRoom, type Rooms, bypasses, refuses } from "./rooms";
 import type { Tokens } from "./token";
 import { type Visit, cookies, isPage } from "./visit";
 
@@ -141,10 +141,11 @@ export function away(
   const { action, openLimitS } = room.whenUnavailable;
   const awayMs = Math.max(0, visit.nowMs - sinceMs);
   const patient = room.queueing && awayMs < PATIENCE_MS;
-  if (action === "open" && awayMs < openLimitS * 1000 && !patient && !room.closed) {
+  const refused = refuses(room, hasTicket);
+  if (action === "open" && awayMs < openLimitS * 1000 && !patient && !refused) {
     return forward(page, "away", room.name);
   }
-  return hold(room.name, visit, !hasTicket && !room.closed);
+  return hold(room.name, visit, !hasTicket && !refused);
 }
 
 async function decideIn(
@@ -167,17 +168,18 @@ async function decideIn(
   if (known.awaySinceMs !== null) {
     return away(room, visit, path.page, known.awaySinceMs, ticket !== null);
   }
+  const refused = refuses(room, ticket !== null);
   const splash: Splash = {
     kind: "splash",
     room: room.name,
     answer: answerTo(visit, room.delivery),
     location: locationOf(room, visit, path),
-    issueTicket: ticket === null && !room.closed,
-    closed: room.closed,
+    issueTicket: ticket === null && !refused,
+    closed: refused,
   };
   if (visit.websocket) return splash;
   const lapsed = await lapsedPass(room, visit, tokens);
-  if (lapsed === null && (room.closed || room.queueing)) return splash;
+  if (lapsed === null && (refused || room.queueing)) return splash;
   return { kind: "enter", page: path.page, room: room.name, ticket, splash, lapsed };
 }
 

@@ -40,6 +40,7 @@ const roomSchema = v.object({
   disable_session_renewal: flag,
   suspended: flag,
   closed: flag,
+  draining: flag,
   epoch: v.optional(whole(0, Number.MAX_SAFE_INTEGER), 0),
   queueing: flag,
   recovering: flag,
@@ -64,6 +65,8 @@ export interface EdgeRoom {
   readonly disableSessionRenewal: boolean;
   readonly suspended: boolean;
   readonly closed: boolean;
+  /** Closed to newcomers only: whoever holds a ticket is let in as seats become free. */
+  readonly draining: boolean;
   readonly epoch: number;
   readonly recovering: boolean;
   readonly message: string | null;
@@ -144,6 +147,11 @@ export function bypasses(room: EdgeRoom, visit: Visit, path: Path): boolean {
   return room.rules.some((rule) => applies(rule, visit, path));
 }
 
+/** Say whether somebody without a pass is refused. */
+export function refuses(room: EdgeRoom, hasTicket: boolean): boolean {
+  return room.closed && !(room.draining && hasTicket);
+}
+
 /** Return a room with no more than its name: one that was deleted a moment ago. */
 export function bareRoom(name: string): EdgeRoom {
   return edgeRoom(v.parse(roomSchema, { name }));
@@ -162,6 +170,7 @@ function edgeRoom(told: v.InferOutput<typeof roomSchema>): EdgeRoom {
     disableSessionRenewal: told.disable_session_renewal,
     suspended: told.suspended,
     closed: told.closed,
+    draining: told.draining,
     epoch: told.epoch,
     queueing: told.queueing,
     recovering: told.recovering,

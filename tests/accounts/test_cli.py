@@ -61,7 +61,17 @@ def test_accounts_are_made_listed_changed_and_deleted(run: Run, config: Config) 
         ("bob", "operator", ["shop"], False),
     ]
     assert "has not used the link" in run("list")[1]
-    assert run("role", "bob", "viewer")[:2] == (0, "bob is viewer of all rooms.\n")
+    # What is not said does not become all rooms.
+    assert run("role", "bob", "viewer")[:2] == (0, "bob is viewer of shop.\n")
+    code, again, _ = run("invite", "bob")
+    assert code == 0 and again != invited["link"]
+    assert [(each["role"], each["rooms"]) for each in answer(run("list", "--json"))["accounts"]][
+        1
+    ] == ("viewer", ["shop"])
+    assert run("role", "bob", "viewer", "--all-rooms", "--room", "shop")[0] == 2
+    assert run("role", "bob", "viewer", "--all-rooms")[:2] == (0, "bob is viewer of all rooms.\n")
+    # Only the first one is an owner by itself.
+    assert run("invite", "eve")[0] == 2
     assert run("delete", "bob", "--yes")[0] == 0
     rows = answer(run("audit", "--json"))["changes"]
     assert {row["who"] for row in rows} == {"cli root", "ada"}

@@ -17,6 +17,7 @@ from waitroom.accounts.errors import (
 from waitroom.accounts.links import LIFE_MS
 from waitroom.accounts.signins import SignIn
 from waitroom.accounts.who import Who
+from waitroom.room import Store
 
 
 async def test_the_first_owner_comes_in_by_a_link(accounts: Accounts) -> None:
@@ -98,7 +99,7 @@ async def test_a_link_ends_after_an_hour(accounts: Accounts, clock: Clock) -> No
 
 
 async def test_a_newer_link_replaces_the_older_one(accounts: Accounts) -> None:
-    old = await accounts.invite(CLI, "ada", "viewer")
+    old = await accounts.invite(CLI, "ada", "operator", ["shop"])
     new = await accounts.invite(CLI, "ada", "operator", ["shop"])
     with pytest.raises(LinkError):
         await accounts.accept(old.value, PASSWORD)
@@ -190,3 +191,24 @@ async def test_an_account_takes_the_time_of_redis_when_no_test_gives_one(
     token = await accounts.tokens.make(CLI, "deploy", "viewer", life_s=60)
     assert await accounts.who_of_token(token.value)
     assert made.until_ms > clock.now_ms
+
+
+async def test_after_a_loss_of_all_data_nobody_gets_in_by_what_they_have(
+    accounts: Accounts, store: Store
+) -> None:
+    unused, first = await accounts.first_link(), await accounts.first_link()
+    assert unused and first
+    made = await accounts.accept(first.value, PASSWORD, "ada")
+    assert made is not None
+    token = await accounts.tokens.make(made.who, "ci", "owner")
+    reset = await accounts.reset_link(CLI, "ada")
+    await store.redis.flushall()
+    assert await accounts.who_of_cookie(made.cookie) is None
+    assert await accounts.who_of_token(token.value) is None
+    with pytest.raises(SignInError):
+        await accounts.sign_in("ada", PASSWORD, browser=made.browser)
+    # Only who can reach Redis makes a link.
+    for value in (unused.value, first.value, reset.value, "", "x" * 43):
+        with pytest.raises(LinkError):
+            await accounts.accept(value, PASSWORD, "eve")
+    assert not await accounts.has_owner()

@@ -168,7 +168,7 @@ async def test_the_trail_says_who_changed_what_from_what(accounts: Accounts, ada
         (
             "cli root",
             "bob",
-            {"role": ["operator", None], "rooms": ["all", None], "totp": [False, None],
+            {"role": ["operator", None], "rooms": ["all", None],
              "recovery_codes": [0, None], "link": ["set", None]},
         ),
         ("ada", "ada", {"sign_ins": ["open", "ended"]}),
@@ -176,14 +176,14 @@ async def test_the_trail_says_who_changed_what_from_what(accounts: Accounts, ada
         (
             "ada",
             "bob",
-            {"role": [None, "viewer"], "rooms": [None, ["shop"]], "totp": [None, False],
+            {"role": [None, "viewer"], "rooms": [None, ["shop"]],
              "recovery_codes": [None, 0], "link": [None, "new"]},
         ),
         ("ada", "ada", {"password": [None, "new"], "link": ["set", None]}),
         (
             "cli root",
             "ada",
-            {"role": [None, "owner"], "rooms": [None, "all"], "totp": [None, False],
+            {"role": [None, "owner"], "rooms": [None, "all"],
              "recovery_codes": [None, 0], "link": [None, "new"]},
         ),
     ]  # fmt: skip

@@ -25,7 +25,7 @@ def factor(accounts: Accounts, ada: SignIn, clock: Clock) -> Factor:
     async def make() -> tuple[pyotp.TOTP, list[str]]:
         offer = await accounts.totp.begin(ada.who, PASSWORD)
         phone = pyotp.TOTP(offer.secret)
-        codes = await accounts.totp.confirm(ada.who, phone.at(clock.now_ms // 1000))
+        codes, _ = await accounts.totp.confirm(ada.who, phone.at(clock.now_ms // 1000))
         clock.pass_s(60)
         return phone, codes
 
@@ -164,6 +164,53 @@ async def test_it_counts_only_once_it_was_confirmed(accounts: Accounts, ada: Sig
     assert await accounts.sign_in("ada", PASSWORD)
 
 
+async def test_a_wrong_code_ends_the_offer_so_that_nobody_finds_one_by_trying(
+    accounts: Accounts, ada: SignIn, clock: Clock
+) -> None:
+    offer = await accounts.totp.begin(ada.who, PASSWORD)
+    code = pyotp.TOTP(offer.secret).at(clock.now_ms // 1000)
+    for typed in ("000000" if code != "000000" else "000001", code):
+        with pytest.raises(SecondFactorError):
+            await accounts.totp.confirm(ada.who, typed)
+    assert await accounts.sign_in("ada", PASSWORD)
+
+
+@pytest.mark.backends(*BACKENDS)
+async def test_whoever_is_signed_in_elsewhere_is_out_when_it_changes(
+    accounts: Accounts, ada: SignIn, clock: Clock
+) -> None:
+    thief = await accounts.sign_in("ada", PASSWORD)
+
+    async def only(own: SignIn, *others: SignIn) -> None:
+        assert await accounts.who_of_cookie(own.cookie)
+        for other in others:
+            assert await accounts.who_of_cookie(other.cookie) is None
+
+    offer = await accounts.totp.begin(ada.who, PASSWORD)
+    await accounts.who_of_cookie(thief.cookie)
+    codes, on = await accounts.totp.confirm(
+        ada.who, pyotp.TOTP(offer.secret).at(clock.now_ms // 1000)
+    )
+    await only(on, ada, thief)
+    thief = await accounts.sign_in("ada", PASSWORD, codes[0])
+    # A code that was used ends nobody else's sign-in.
+    assert await accounts.who_of_cookie(on.cookie)
+    offer = await accounts.totp.begin(ada.who, PASSWORD)
+    _, anew = await accounts.totp.confirm(
+        ada.who, pyotp.TOTP(offer.secret).at(clock.now_ms // 1000)
+    )
+    await only(anew, on, thief)
+    [row, *_] = await accounts.audit(CLI)
+    assert row.changes == {"totp": ["set", "new"], "recovery_codes": [9, 10]}
+    off = await accounts.totp.remove(ada.who, PASSWORD)
+    await only(off, anew)
+    [row, *_] = await accounts.audit(CLI)
+    assert row.changes == {"totp": ["set", None], "recovery_codes": [10, 0]}
+    thief = await accounts.sign_in("ada", PASSWORD)
+    changed = await accounts.change_password(ada.who, PASSWORD, f"{PASSWORD} too")
+    await only(changed, off, thief)
+
+
 async def test_nothing_is_confirmed_that_was_not_begun(
     accounts: Accounts, ada: SignIn, factor: Factor, clock: Clock
 ) -> None:
@@ -201,10 +248,14 @@ async def test_a_reset_asks_for_the_code_all_the_same(
 
 
 async def test_who_lost_phone_and_codes_gets_a_reset_without_it(
-    accounts: Accounts, factor: Factor
+    accounts: Accounts, factor: Factor, clock: Clock
 ) -> None:
-    await factor()
+    phone, _ = await factor()
+    thief = await accounts.sign_in("ada", PASSWORD, phone.at(clock.now_ms // 1000))
+    assert await accounts.who_of_cookie(thief.cookie)
     link = await accounts.reset_link(CLI, "ada", drop_totp=True)
+    # Whoever has the lost phone is out at once, and not when the link is used.
+    assert await accounts.who_of_cookie(thief.cookie) is None
     assert await accounts.accept(link.value, "another long password")
 
 

@@ -1,5 +1,6 @@
 """The owner's door: who may, what is refused, and that no secret ever comes out."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,13 +9,17 @@ import pytest
 
 from tests.alerts.conftest import NOW_MS, OWNER
 from waitroom.accounts.who import Who
-from waitroom.alerts import KINDS, Alerts, Quiet
+from waitroom.alerts import KINDS, Alerts, Quiet, Rule
+from waitroom.alerts.alert import Delivery
 from waitroom.alerts.alerts import CHANNELS_MAX
 from waitroom.alerts.book import Book
 from waitroom.alerts.channels import shown_url
-from waitroom.alerts.errors import ChannelNotFoundError
+from waitroom.alerts.errors import ChannelNotFoundError, ChannelOffError
 from waitroom.alerts.state import State
-from waitroom.errors import ForbiddenError, SettingError
+from waitroom.alerts.texts import make_test
+from waitroom.edits import NEVER
+from waitroom.errors import ForbiddenError, SettingError, VersionError
+from waitroom.room import Room
 
 SECRET = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQ="
 HOOK = {
@@ -116,7 +121,7 @@ async def test_there_are_so_many_channels_and_no_more(alerts: Alerts) -> None:
     await alerts.save_channel(OWNER, MAIL | {"name": "mail7", "on": False})
 
 
-async def test_the_rules_hold_without_any_saved(alerts: Alerts) -> None:
+async def test_the_rules_hold_without_any_saved(alerts: Alerts, room: Room) -> None:
     assert [rule.id for rule in await alerts.rules(OWNER)] == list(KINDS)
     await alerts.save_rule(OWNER, {"kind": "wait", "room": "shop", "limit": 60})
     await alerts.save_rule(OWNER, {"kind": "wait", "limit": 90})
@@ -203,6 +208,48 @@ async def test_everybody_sees_the_state_of_their_own_rooms_and_of_the_installati
     assert len((await alerts.state(Who("vic", "viewer"))).conditions) == 3
 
 
+async def test_owner_of_a_room_sets_its_rules_and_no_others(alerts: Alerts, room: Room) -> None:
+    await alerts.save_rule(OWNER, {"kind": "wait", "limit": 900, "clear_s": 7})
+    who = Who("shop owner", "owner", frozenset({"shop"}))
+    saved = await alerts.save_rule(who, {"kind": "wait", "room": "shop", "limit": 60})
+    # What is left out is as in the general rule.
+    assert (saved.limit, saved.clear_s) == (60, 7)
+    shown = {each.rule.kind: each for each in await alerts.room_rules(who, "shop")}
+    assert list(shown) == ["queueing", "wait", "low_use", "report_failed"]
+    assert (shown["wait"].own, shown["wait"].rule, shown["wait"].general.limit) == (
+        *(True, Rule.model_validate(saved.model_dump(exclude={"version"})), 900),
+    )
+    assert not shown["low_use"].own
+    for refused in (
+        alerts.save_rule(who, {"kind": "wait", "room": "other"}),
+        alerts.delete_rule(who, "wait:other"),
+        alerts.room_rules(who, "other"),
+        alerts.save_rule(Who("olga", "operator"), {"kind": "wait", "room": "shop"}),
+    ):
+        with pytest.raises(ForbiddenError):
+            await refused
+    assert await alerts.delete_rule(who, "wait:shop")
+
+
+async def test_what_is_given_up_stays_while_its_channel_takes_nothing(
+    alerts: Alerts, book: Book
+) -> None:
+    await alerts.save_channel(OWNER, MAIL)
+    letter = Delivery(channel="mail", alert=make_test("mail", NOW_MS), due_ms=1)
+    await book.tell("x", "", None, letter.alert, [letter])
+    await book.settle(letter.id, letter.model_copy(update={"dead_ms": NOW_MS}))
+    await alerts.save_channel(OWNER, MAIL | {"on": False})
+    with pytest.raises(ChannelOffError):
+        await alerts.resend(OWNER, letter.id)
+    await alerts.delete_channel(OWNER, "mail")
+    with pytest.raises(ChannelNotFoundError):
+        await alerts.resend(OWNER, letter.id)
+    assert [each.id for each in await alerts.dead_letters(OWNER)] == [letter.id]
+    await alerts.save_channel(OWNER, MAIL)
+    await alerts.resend(OWNER, letter.id)
+    assert await alerts.dead_letters(OWNER) == []
+
+
 async def test_what_is_not_there_is_said(alerts: Alerts) -> None:
     for call in (alerts.channel, alerts.delete_channel, alerts.send_test):
         with pytest.raises(ChannelNotFoundError):
@@ -250,6 +297,18 @@ def test_quiet_hours_go_by_the_clock_on_the_wall(at: str, until: str | None) -> 
     assert quiet.until_ms(_ms(at)) == expected
 
 
+@pytest.mark.parametrize(
+    ("at", "until"),
+    [
+        ("2026-10-25T00:10:00", "2026-10-25T00:30:00"),
+        ("2026-10-25T01:10:00", "2026-10-25T01:30:00"),
+    ],
+)
+def test_quiet_hours_that_end_in_the_hour_that_comes_twice(at: str, until: str) -> None:
+    quiet = Quiet(start="22:00", end="02:30", zone="Europe/Berlin")
+    assert quiet.until_ms(_ms(at)) == _ms(until)
+
+
 def test_quiet_hours_within_a_day() -> None:
     quiet = Quiet(start="11:30", end="12:30")
     assert quiet.until_ms(NOW_MS) == NOW_MS + 1_800_000
@@ -264,3 +323,47 @@ def test_of_an_address_only_scheme_and_host_are_shown() -> None:
 
 def _ms(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+@pytest.mark.parametrize("version", [None, NEVER])
+@pytest.mark.parametrize("about", ["channel", "rule"])
+async def test_two_who_have_read_the_same_do_not_both_write(
+    alerts: Alerts, book: Book, monkeypatch: pytest.MonkeyPatch, about: str, version: str | None
+) -> None:
+    change, both, tried = Book.change, asyncio.Barrier(2), []
+
+    async def together(self: Book, *args: Any, **more: Any) -> bool:
+        tried.append(more["who"])
+        if len(tried) <= 2:
+            await both.wait()
+        return await change(self, *args, **more)
+
+    monkeypatch.setattr(Book, "change", together)
+
+    async def save(who: str, field: str, value: int) -> object:
+        if about == "rule":
+            fields = {"kind": "wait", field: value}
+            return await alerts.save_rule(Who(who, "owner"), fields, version=version)
+        fields = MAIL | ({"on": False} if field == "limit" else {"urgent_anytime": False})
+        return await alerts.save_channel(Who(who, "owner"), fields, version=version)
+
+    found = await asyncio.gather(
+        save("ada", "limit", 90), save("eve", "for_s", 7), return_exceptions=True
+    )
+    late = [each for each in found if isinstance(each, BaseException)]
+    if version is None:
+        # Each changes another field; the later one reads again, and both stay.
+        assert not late and len(tried) == 3
+        if about == "rule":
+            rule = await book.rule("wait")
+            assert rule and (rule.limit, rule.for_s) == (90, 7)
+        else:
+            channel = await book.channel("mail")
+            assert channel and (channel.on, channel.urgent_anytime) == (False, False)
+    else:
+        assert len(tried) == 2
+        [error] = late
+        assert isinstance(error, VersionError)
+        assert {each["who"] for each in error.changes} == {"ada", "eve"} - {
+            who for who, each in zip(("ada", "eve"), found, strict=True) if each is error
+        }

@@ -1,6 +1,8 @@
 """A look at rooms and installation: what is told, once, whoever looks and whatever breaks."""
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +13,14 @@ from waitroom.alerts import Alerts
 from waitroom.alerts.alert import Alert
 from waitroom.alerts.book import Book
 from waitroom.alerts.check import ROOMS_MAX, _share, check
+from waitroom.alerts.readings import wait
+from waitroom.alerts.rules import Rule
 from waitroom.clock import new_visitor
+from waitroom.config import Config
 from waitroom.embedded import Valkey
 from waitroom.errors import StoreError
+from waitroom.reports import Reports
+from waitroom.reports.errors import ReportError
 from waitroom.room import Directory, Room, Store
 from waitroom.room.keys import EDGES
 
@@ -100,6 +107,27 @@ async def test_nothing_is_told_twice_or_lost_when_the_look_breaks_off(
     assert [each.alert.phase for each in await alerts.waiting(OWNER)] == ["started"]
 
 
+async def test_a_report_that_cannot_be_made_is_told_until_it_is_there(
+    book: Book, directory: Directory, jobs: Told, store: Store, config: Config, tmp_path: Path
+) -> None:
+    room = await directory.create("shop", {"keep_days": 1}, who="ada", now_ms=NOW_MS)
+    await fill(room, 1)
+    room = await directory.update("shop", {"closed": True}, who="ada", now_ms=NOW_MS)
+    in_the_way = tmp_path / "reports"
+    in_the_way.write_text("")
+    reports = Reports(store, config.model_copy(update={"reports_dir": in_the_way}))
+    with pytest.raises(ReportError):
+        await reports.tend(room, 1.0)
+    assert await told(book, directory, jobs, 0, 30) == []
+    found = (await check(book, directory, jobs, by="worker", now_ms=NOW_MS + 60_000)).told
+    assert [each.id for each in found] == [f"report_failed-shop-{NOW_MS}-started"]
+    assert "Tried once." in found[0].text and "deleted after a day all the same" in found[0].text
+    assert found[0].urgent
+    in_the_way.unlink()
+    assert await reports.make("shop", 30.0) is not None
+    assert await told(book, directory, jobs, 70) == ["report_failed-shop-0-ended"]
+
+
 async def test_what_was_told_survives_a_restart_of_redis(
     own_valkey: Valkey, jobs: Told, config: Any
 ) -> None:
@@ -136,6 +164,17 @@ async def test_a_long_wait_is_told_by_what_the_first_in_line_has_waited(
     assert text == "The first in line has waited 10 min; 3 visitors are waiting."
 
 
+async def test_a_long_wait_in_a_draining_room_is_nobody_elses_than_the_lines(
+    directory: Directory, shop: Room
+) -> None:
+    await fill(shop, 62)
+    board = replace(await shop.board(now_ms=NOW_MS), rate_per_minute=(5.0, 7.0))
+    rule = Rule(kind="wait", limit=60)
+    for state, who in (("queueing", "A newcomer"), ("draining", "The last in line")):
+        found = wait("shop", replace(board, state=state), rule, told=False, now_ms=NOW_MS)  # type: ignore[arg-type]
+        assert found.met and found.text.startswith(f"{who} waits about")
+
+
 async def test_the_rule_of_a_room_goes_before_the_general_one(
     book: Book, directory: Directory, jobs: Told, alerts: Alerts, shop: Room
 ) -> None:
@@ -150,13 +189,15 @@ async def test_the_rule_of_a_room_goes_before_the_general_one(
     ]
 
 
+@pytest.mark.parametrize("draining", [False, True])
 async def test_seats_that_nobody_claims_are_told(
-    book: Book, directory: Directory, jobs: Told, alerts: Alerts, shop: Room
+    book: Book, directory: Directory, jobs: Told, alerts: Alerts, shop: Room, draining: bool
 ) -> None:
     await directory.update("shop", {"total_active_users": 10}, who="ada")
     await alerts.save_rule(OWNER, {"kind": "queueing", "on": False})
     await alerts.save_rule(OWNER, {"kind": "low_use", "for_s": 0, "clear_s": 0})
     names = await fill(shop, 15)
+    await directory.update("shop", {"draining": draining}, who="ada")
     found = await told(book, directory, jobs, 1)
     assert found == [f"low_use-shop-{NOW_MS + 1000}-started"]
     text = (await alerts.told(OWNER))[0].text

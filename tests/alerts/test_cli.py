@@ -55,6 +55,10 @@ def test_a_test_says_what_went_wrong(run: Run) -> None:
 
 
 def test_rules_are_changed_and_go_back_to_the_default(run: Run) -> None:
+    code, _, err = run("rule", "wait", "limit=60", "--room", "shop")
+    assert (code, err) == (1, "error [room_not_found]: There is no room 'shop'.\n")
+    assert main(["rooms", "create", "shop"]) == 0
+    assert "wait:shop" not in run("rules")[1]
     code, out, _ = run("rule", "wait", "limit=60", "urgent=true", "--room", "shop")
     assert code == 0 and orjson.loads(out)["limit"] == 60
     assert "wait:shop" in run("rules")[1]

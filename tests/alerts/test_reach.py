@@ -84,8 +84,17 @@ def test_a_private_one_is_reached_if_it_is_named_and_nothing_beside_it() -> None
         "0177.0.0.1",
         "127.1",
         "0",
+        "0.0.0.0",
+        "0x7f.1",
+        "127.0.0.1.",
+        "①②⑦.0.0.1",
+        "8.8.8.8@127.0.0.1",
+        "[::]",
         "[::1]",
         "[::ffff:127.0.0.1]",
+        "[::ffff:7f00:1]",
+        "[64:ff9b::7f00:1]",
+        "[2002:7f00:1::]",
     ],
 )
 async def test_no_spelling_of_this_host_gets_through(host: str, receiver: Receiver) -> None:
@@ -112,6 +121,29 @@ async def test_a_name_that_answers_differently_the_second_time_gains_nothing(
     with pytest.raises(DeliveryError, match="private address") as refused:
         await post(f"http://rebind.test:{port}/", b"{}", {})
     assert refused.value.permanent and asked == ["rebind.test"] and receiver.got == []
+
+
+async def test_of_several_addresses_only_those_that_may_be_reached_are(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(receiver.url.split(":")[2].split("/")[0])
+    found = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+        for address in ("127.0.0.2", "127.0.0.1")
+    ]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    tried: list[str] = []
+
+    def spy(address: Any, allowed: Any) -> bool:
+        tried.append(str(address))
+        return may_reach(address, allowed)
+
+    monkeypatch.setattr(reach, "may_reach", spy)
+    # Both lead to the receiver; the first one is not allowed.
+    await post(f"http://both.test:{port}/", b"{}", {}, allowed=(ip_network("127.0.0.1/32"),))
+    assert tried == ["127.0.0.2", "127.0.0.1"]
+    [(headers, _)] = receiver.got
+    assert headers["Host"] == f"both.test:{port}"
 
 
 async def test_in_clear_only_allowed_networks_are_reached(

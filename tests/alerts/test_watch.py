@@ -57,6 +57,16 @@ async def test_it_stands_in_until_a_worker_checks_again(
     assert await looks(one, 70, 80) == [False, False]
 
 
+async def test_it_sweeps_in_the_workers_place(one: Watch, directory: Directory) -> None:
+    room = await directory.create("shop", {"total_active_users": 0}, who="ada", now_ms=NOW_MS)
+    await room.enter("ada", now_ms=NOW_MS)
+    await one.look(now_ms=NOW_MS)
+    await room.admit(now_ms=NOW_MS + 40_000)
+    assert (await room.figures(now_ms=NOW_MS + 50_000)).waiting == 1
+    await one.look(now_ms=NOW_MS + 50_000)
+    assert (await room.figures(now_ms=NOW_MS + 50_000)).waiting == 0
+
+
 async def test_one_process_at_a_time_watches_and_another_one_goes_on(
     one: Watch, other: Watch, store: Store
 ) -> None:

@@ -14,6 +14,7 @@ async def test_a_channel_is_made_changed_listed_and_deleted(ask: Ask) -> None:
     assert made.status_code == 200 and made.json()["new_secret"].startswith("whsec_")
     changed = await ask("PUT", "/alerts/channels/pager", json={"on": False, "rooms": ["shop"]})
     assert changed.json() | {"outcome": 0} == {
+        "version": changed.headers["ETag"].strip('"'),
         "name": "pager",
         "kind": "webhook",
         "on": False,
@@ -58,6 +59,15 @@ async def test_rules_are_changed_and_go_back(ask: Ask) -> None:
     assert (await ask("DELETE", "/alerts/rules/wait:shop")).status_code == 204
     rules = (await ask("GET", "/alerts/rules")).json()["rules"]
     assert "wait" in {rule["kind"] for rule in rules} and not any(rule["room"] for rule in rules)
+
+
+async def test_rules_of_a_room_say_which_one_holds(ask: Ask) -> None:
+    await ask("PUT", "/alerts/rules/wait", json={"limit": 900})
+    await ask("PUT", "/alerts/rules/wait:shop", json={"limit": 60}, role="owner", rooms=("shop",))
+    rules = (await ask("GET", "/rooms/shop/alerts/rules", role="viewer")).json()["rules"]
+    wait = next(each for each in rules if each["rule"]["kind"] == "wait")
+    assert (wait["own"], wait["rule"]["limit"], wait["general"]["limit"]) == (True, 60, 900)
+    assert (await ask("GET", "/rooms/nope/alerts/rules")).status_code == 404
 
 
 async def test_viewers_see_what_goes_on_and_nothing_else(ask: Ask) -> None:

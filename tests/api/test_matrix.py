@@ -3,11 +3,16 @@
 import re
 from typing import Any
 
+import httpx
 from quart import Quart
 
+from waitroom import clock
+from waitroom.accounts.accounts import Accounts
 from waitroom.api.blueprint import PUBLIC, api
+from waitroom.config import Config
+from waitroom.room import Store
 
-from .conftest import Ask
+from .conftest import OWNER, Ask
 from .test_rooms import problem
 
 #: What a viewer may do beside looking.
@@ -27,7 +32,8 @@ OWNERS = {
 OPERATORS = {
     ("PATCH", "/rooms/shop"),
     ("PUT", "/rooms/shop/message"),
-    *(("POST", f"/rooms/shop/{verb}") for verb in ("pause", "open", "close", "stop", "admit")),
+    *(("POST", f"/rooms/shop/{verb}") for verb in ("pause", "open", "drain", "close", "stop")),
+    ("POST", "/rooms/shop/admit"),
     ("POST", "/rooms/shop/visitors/x/let-in"),
     ("DELETE", "/rooms/shop/visitors/x"),
 }
@@ -37,9 +43,9 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/rooms/shop/message"): {"text": "Hi"},
     ("POST", "/rooms/shop/admit"): {"n": 1},
     ("POST", "/rooms/shop/preview"): {"theme": {}},
-    ("POST", "/tokens"): {"name": "new", "role": "owner"},
-    ("POST", "/accounts"): {"name": "new", "role": "owner"},
-    ("PUT", "/accounts/x"): {"role": "owner"},
+    ("POST", "/tokens"): {"name": "new", "role": "owner", "rooms": None},
+    ("POST", "/accounts"): {"name": "new", "role": "owner", "rooms": None},
+    ("PUT", "/accounts/x"): {"role": "owner", "rooms": None},
     ("POST", "/accounts/x/link"): {},
     ("PUT", "/alerts/channels/x"): {"kind": "slack", "url": "https://hooks.example/x"},
     ("PUT", "/alerts/rules/wait"): {"limit": 60},
@@ -80,6 +86,23 @@ async def test_an_owner_of_another_room_does_nothing_in_this_one_nor_in_all(ask:
         body = BODIES.get((method, path), {} if method == "PUT" else None)
         answer = await ask(method, path, json=body, rooms=("other",))
         assert answer.status_code == 403, (method, path, answer.text)
+
+
+async def test_nothing_is_answered_to_nobody_nor_to_a_token_that_has_ended(
+    http: httpx.AsyncClient, store: Store, config: Config
+) -> None:
+    accounts = Accounts(store, config)
+    revoked = await accounts.tokens.make(OWNER, "revoked", "owner")
+    await accounts.tokens.revoke(OWNER, "revoked")
+    an_hour_ago = Accounts(store, config, now_ms=lambda: clock.now_ms() - 3_600_000)
+    expired = await an_hour_ago.tokens.make(OWNER, "expired", "owner", life_s=60)
+    shown: list[dict[str, str]] = [{}]
+    shown += [{"Authorization": f"Bearer {made.value}"} for made in (revoked, expired)]
+    for method, path in operations():
+        for headers in shown:
+            for each in {method, "HEAD" if method == "GET" else method}:
+                answer = await http.request(each, f"/api{path}", headers=headers)
+                assert answer.status_code == 401, (each, path, headers)
 
 
 async def test_a_body_nested_without_end_is_refused(ask: Ask) -> None:

@@ -37,6 +37,23 @@ async def test_a_room_is_made_changed_in_part_and_deleted(ask: Ask) -> None:
     problem(await ask("GET", "/rooms/sale"), 404, "room_not_found")
 
 
+async def test_each_lever_switches_what_it_names(ask: Ask) -> None:
+    switches = ("queue_all", "draining", "closed", "suspended")
+    for lever, on in (
+        ("pause", {"queue_all"}),
+        ("drain", {"draining"}),
+        ("close", {"draining", "closed"}),
+        ("drain", {"draining"}),
+        ("stop", {"draining", "queue_all"}),
+        ("open", set[str]()),
+    ):
+        room = (await ask("POST", f"/rooms/shop/{lever}")).json()
+        assert {name for name in switches if room[name]} == on, lever
+    await ask("PATCH", "/rooms/shop", json={"draining": True})
+    figures = (await ask("GET", "/rooms/shop/figures")).json()
+    assert (figures["state"], figures["wait_low_s"]) == ("draining", None)
+
+
 async def test_what_is_read_can_be_sent_back_as_it_is(ask: Ask) -> None:
     room = (await ask("GET", "/rooms/shop")).json()
     version = room.pop("version")
@@ -188,6 +205,7 @@ CALLS: list[tuple[str, str, Any, str]] = [
     ("POST", "/rooms/shop/pause", None, "operator"),
     ("POST", "/rooms/shop/open", None, "operator"),
     ("POST", "/rooms/shop/close", None, "operator"),
+    ("POST", "/rooms/shop/drain", None, "operator"),
     ("POST", "/rooms/shop/stop", None, "operator"),
     ("POST", "/rooms/shop/open", None, "operator"),
     ("POST", "/rooms/shop/admit", {"n": 1}, "operator"),
@@ -198,10 +216,10 @@ CALLS: list[tuple[str, str, Any, str]] = [
     ("POST", "/rooms/shop/end-passes", None, "owner"),
     ("POST", "/rooms", {"name": "new"}, "owner"),
     ("GET", "/tokens", None, "owner"),
-    ("POST", "/tokens", {"name": "new", "role": "viewer"}, "owner"),
+    ("POST", "/tokens", {"name": "new", "role": "viewer", "rooms": None}, "owner"),
     ("DELETE", "/tokens/new", None, "owner"),
     ("GET", "/accounts", None, "owner"),
-    ("POST", "/accounts", {"name": "new", "role": "viewer"}, "owner"),
+    ("POST", "/accounts", {"name": "new", "role": "viewer", "rooms": None}, "owner"),
     ("PUT", "/accounts/new", {"role": "operator", "rooms": ["shop"]}, "owner"),
     ("DELETE", "/accounts/new", None, "owner"),
     ("DELETE", "/rooms/shop", None, "owner"),

@@ -10,14 +10,19 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from tests.web.helpers import Site
 from waitroom.room import Directory
 
-from .conftest import Ask, MakeToken
+from .conftest import OWNER, Ask, MakeToken
 
 #: Same requests each time; a handful an operation.
 SEED, EXAMPLES = "5", "5"
 ROOT = Path(__file__).parent.parent.parent
 CONFIG = """
 headers = {{ Authorization = "Bearer {token}" }}
-parameters = {{ "path.name" = "full", "path.visitor" = "ada", "path.token" = "spare" }}
+
+[parameters]
+"path.name" = "full"
+"path.visitor" = "ada"
+"path.token" = "spare"
+"path.account" = "bo"
 
 # A made-up version is out of date.
 [checks.positive_data_acceptance]
@@ -48,6 +53,10 @@ include-name = "DELETE /api/rooms/{{name}}"
 parameters = {{ "path.name" = "other" }}
 
 [[operations]]
+include-name = "DELETE /api/accounts/{{account}}"
+parameters = {{ "path.account" = "eve" }}
+
+[[operations]]
 include-name = "DELETE /api/rooms/{{name}}/visitors/{{visitor}}"
 parameters = {{ "path.name" = "full", "path.visitor" = "bob" }}
 """
@@ -67,6 +76,8 @@ async def test_schemathesis_finds_nothing(
     # What is deleted on the way is another room, so that every operation finds one.
     await directory.create("other", {}, who="test")
     await make_token("spare", "viewer")
+    await site.services.accounts.invite(OWNER, "bo", "viewer")
+    await site.services.accounts.invite(OWNER, "eve", "viewer")
     settings = tmp_path / "schemathesis.toml"
     settings.write_text(CONFIG.format(token=await make_token("fuzz", "owner")))
     child = await asyncio.create_subprocess_exec(

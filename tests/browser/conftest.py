@@ -94,6 +94,7 @@ async def site(running_site: Site) -> AsyncIterator[Site]:
         "bypass": [{"header": SIGN, "value": sign}],
         "total_active_users": 2,
         "closed": False,
+        "draining": False,
         "queue_all": False,
         "suspended": False,
         "message": None,

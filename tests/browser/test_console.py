@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Dialog, Page, expect
 
 from tests.browser.test_states import violations
 from tests.web.helpers import Site, serving
@@ -14,7 +14,10 @@ from waitroom import clock
 from waitroom.accounts import accounts as all_accounts
 from waitroom.accounts.passwords import Passwords
 from waitroom.accounts.who import Who
+from waitroom.alerts import Alerts
 from waitroom.config import Config
+from waitroom.errors import StoreError
+from waitroom.reports import Reports
 
 PASSWORD = "four unrelated words here"
 ROOT = Who("root", "owner")
@@ -34,6 +37,7 @@ PAGES = (
     "people",
     "tokens",
     "alerts",
+    "alerts?channel=ops",
     "rooms/shop",
     "rooms/shop/settings",
     "rooms/shop/visitors",
@@ -84,7 +88,7 @@ async def fits(page: Page) -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
-async def test_owner_comes_in_opens_the_sale_turns_a_knob_and_stops_it(
+async def test_owner_comes_in_opens_the_sale_stops_it_and_downloads_what_happened(
     chromium: Browser, console: Site, screen: dict[str, Any]
 ) -> None:
     link = await console.services.accounts.first_link()
@@ -110,6 +114,19 @@ async def test_owner_comes_in_opens_the_sale_turns_a_knob_and_stops_it(
     sentence = page.locator(".sentence")
     await expect(sentence).to_contain_text("On hold: 0 wait")
     await fits(page)
+
+    await page.get_by_role("link", name="See the splash page").click()
+    frame = page.frame_locator("iframe")
+    await expect(frame.get_by_text("Harbour Lights")).to_be_visible()
+    await page.get_by_label("Above the page").fill("<p>Doors open at 19:00</p>")
+    # Whoever picks a colour wants it to be used.
+    await page.locator("#light-accent").fill("#7a1f5c")
+    await expect(page.get_by_label("Own colours")).to_be_checked()
+    await expect(frame.get_by_text("Doors open at 19:00")).to_be_visible()
+    await page.get_by_role("button", name="Publish").click()
+    await expect(page.get_by_text("Published.")).to_be_visible()
+    await fits(page)
+    await page.get_by_role("link", name="Live").click()
 
     room = await console.services.directory.get("tickets")
     await room.enter_many([(clock.new_visitor(), 0) for _ in range(400)])
@@ -140,6 +157,29 @@ async def test_owner_comes_in_opens_the_sale_turns_a_knob_and_stops_it(
     await expect(page.locator("tbody")).to_contain_text("Let in per minute")
     await fits(page)
 
+    await page.get_by_role("link", name="Live").click()
+    await page.get_by_text("Further levers…").click()
+    await page.get_by_role("button", name="Close: refuse newcomers").click()
+    await expect(sentence).to_contain_text("Closed: newcomers are refused")
+    await page.get_by_role("link", name="Reports").click()
+    await page.get_by_role("button", name="Make one now").click()
+    await expect(page.get_by_text("waits for the worker")).to_be_visible()
+    reports = Reports(console.services.store, console.services.config)
+    while await reports.make("tickets", 30.0) is None:
+        pass
+    # The page looks again by itself.
+    await expect(page.get_by_role("link", name="Summary")).to_be_visible(timeout=15_000)
+    await fits(page)
+    async with page.expect_download() as download:
+        await page.get_by_role("link", name="CSV").click()
+    rows = (await (await download.value).path()).read_text().splitlines()
+    assert rows[0].startswith("place,arrived,admitted") and len(rows) == 401
+    await page.get_by_role("link", name="Summary").click()
+    await expect(page.get_by_role("heading", name="Harbour Lights")).to_be_visible()
+    await page.go_back()
+    await page.get_by_role("button", name="Sign out").click()
+    await expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -152,6 +192,9 @@ async def test_every_page_is_accessible_and_fits_a_phone(
         {"routes": [{"host": "shop.example.com", "path": "/tickets"}], "queue_all": True},
         who="test",
     )
+    alerts = Alerts(console.services.store, console.services.config)
+    await alerts.save_rule(ROOT, {"kind": "wait", "room": "shop", "limit": 60})
+    await alerts.save_channel(ROOT, {"name": "ops", "kind": "mail", "to": ["ada@example.com"]})
     room = await console.services.directory.get("shop")
     await room.enter_many([(clock.new_visitor(), 0) for _ in range(60)])
     now_ms = clock.now_ms()
@@ -171,6 +214,47 @@ async def test_every_page_is_accessible_and_fits_a_phone(
         if scheme == "dark":
             await fits(page)
     assert errors == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
+async def test_owner_drains_the_room_with_one_click_and_opens_it_with_two(
+    console: Site, open_as: Open, screen: dict[str, Any]
+) -> None:
+    # One on the site and nobody let in since: the pace is that of the limit.
+    limits = {"total_active_users": 1, "new_users_per_minute": 60, "claim_ttl_s": 3_600}
+    room = await console.services.directory.create("shop", limits, who="test")
+    await room.enter_many([(clock.new_visitor(), 0) for _ in range(841)])
+    page = await open_as("rooms/shop", "operator", **screen)
+    sentence = page.locator(".sentence")
+    await expect(page.get_by_text("the line is empty in about 14 min")).to_be_visible()
+    await fits(page)
+    await page.get_by_role("button", name="Drain: refuse newcomers").click()
+    await expect(
+        page.get_by_text("Newcomers are refused; those in line are let in.")
+    ).to_be_visible()
+    await expect(sentence).to_contain_text("Draining: newcomers are refused, 840 wait")
+    await expect(page.locator(".badge").first).to_have_text("Draining")
+    await expect(page.locator("[data-live=wait_note]")).to_have_text("newcomers are refused")
+    assert (await room.enter(clock.new_visitor())).state == "closed"
+    await page.evaluate(OPEN_ALL)
+    assert await violations(page) == []
+    await fits(page)
+    await page.goto(f"{console.url}/console/rooms")
+    await expect(page.locator(".badge[data-state=draining]")).to_have_text("Draining")
+    await fits(page)
+
+    # Stopped meanwhile: from there it opens for the line alone, too.
+    await page.goto(f"{console.url}/console/rooms/shop")
+    await page.get_by_role("button", name="Stop letting in").click()
+    await expect(sentence).to_contain_text("On hold: 840 wait")
+    await page.get_by_text("Open the room…").click()
+    await page.get_by_role("button", name="Only for those in line").click()
+    await expect(sentence).to_contain_text("Draining:")
+    await page.get_by_text("Open the room…").click()
+    await page.get_by_role("button", name="Yes, open it").click()
+    await expect(sentence).to_contain_text("840 wait, 1 are on the site")
+    assert (await room.enter(clock.new_visitor())).state == "waiting"
 
 
 @pytest.mark.browser
@@ -221,9 +305,63 @@ async def test_preview_follows_the_editor_and_a_viewer_cannot_publish(
     await page.get_by_label("Above the page").fill("<script>alert(1)</script>")
     await expect(frame.get_by_text("Not like that yet")).to_be_visible()
     await page.get_by_label("Above the page").fill("<p>Hello</p>")
+    # The words of another language are shown beside the draft, not instead of it.
+    await page.get_by_role("button", name="Deutsch").click()
+    await expect(frame.get_by_role("heading", name="Sie stehen in der Schlange")).to_be_visible()
+    await expect(frame.get_by_text("Hello")).to_be_visible()
     await page.get_by_role("button", name="Publish").click()
     await expect(page.get_by_text("Published.")).to_be_visible()
     assert (await console.services.directory.get("shop")).settings.theme
     viewer = await open_as("rooms/shop/splash", "viewer")
     await expect(viewer.get_by_text("An owner can publish.")).to_be_visible()
     await expect(viewer.get_by_role("button", name="Publish")).to_have_count(0)
+
+
+@pytest.mark.browser
+async def test_figures_that_stand_still_say_so_and_why(
+    console: Site, open_as: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> None:
+        raise StoreError("Redis did not answer.")
+
+    await console.services.directory.create("shop", {}, who="test")
+    page = await open_as("rooms/shop")
+    said = page.locator("[data-stale]")
+    await expect(said).to_be_hidden()
+    with monkeypatch.context() as broken:
+        broken.setattr(console.services.console.live, "told", refuse)
+        await expect(said).to_be_visible(timeout=15_000)
+        await expect(said).to_contain_text("Redis does not answer")
+    await expect(said).to_be_hidden(timeout=15_000)
+
+    await page.goto(f"{console.url}/console/rooms")
+    await page.route("**/rooms.html", lambda route: route.abort())
+    await expect(said).to_be_visible(timeout=15_000)
+    await expect(said).to_contain_text("cannot be reached")
+    await page.unroute("**/rooms.html")
+    await expect(said).to_be_hidden(timeout=15_000)
+
+
+@pytest.mark.browser
+async def test_what_was_typed_is_not_lost_by_a_click_beside_it(
+    console: Site, open_as: Open
+) -> None:
+    await console.services.directory.create("shop", {}, who="test")
+    page = await open_as("rooms/shop/settings")
+    asked: list[str] = []
+
+    async def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        await dialog.dismiss()
+
+    page.on("dialog", stay)
+    await page.get_by_label("Title", exact=True).press_sequentially("Harbour")
+    # Saving another group would lose it.
+    async with page.expect_event("dialog"):
+        await page.get_by_role("button", name="Save: how many").click(no_wait_after=True)
+    await expect(page.get_by_label("Title", exact=True)).to_have_value("Harbour")
+    assert asked == ["beforeunload"]
+    await page.get_by_role("button", name="Save: words").click()
+    words = page.locator("section", has=page.get_by_role("heading", name="Words"))
+    await expect(words.get_by_text("Saved. It counts from now on.")).to_be_in_viewport()
+    assert asked == ["beforeunload"]

@@ -72,6 +72,23 @@ async def test_closed_room_says_so_and_opens_again_by_itself(visit: Visit, site:
     await waits_at(visitor, 1)
 
 
+async def test_draining_room_turns_newcomers_away_and_lets_the_line_in(
+    visit: Visit, site: Site
+) -> None:
+    await fill(visit)
+    visitor = await visit("/")
+    await waits_at(visitor, 1)
+    site.settings("draining=true")
+    newcomer = await visit("/__waitroom/shop?return_to=/")
+    await expect(newcomer.page.locator("#heading")).to_have_text("Closed for now")
+    await waits_at(visitor, 1)
+    # A seat more than are taken: for the line, not for the newcomer.
+    site.settings("total_active_users=4")
+    await is_inside(visitor, "")
+    await newcomer.page.reload()
+    await expect(newcomer.page.locator("#heading")).to_have_text("Closed for now")
+
+
 async def test_suspended_room_lets_everybody_through(visit: Visit, site: Site) -> None:
     await fill(visit)
     visitor = await visit("/tickets?day=4")

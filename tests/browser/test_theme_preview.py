@@ -1,5 +1,6 @@
 """The preview in real Chromium: the real page in each state and language, asking nobody."""
 
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from waitroom.room.theme import Theme
 from waitroom.texts import Texts, languages
 from waitroom.web.accepts import Accepts
 from waitroom.web.splash import ASSETS, Splash
+from waitroom.web.theme_look import Look as ThemeLook
 from waitroom.web.theme_preview import STATES, Preview, preview
 
 HOST = "http://console.example"
@@ -27,6 +29,22 @@ SAID = {
     "message": ("waiting", "heading_waiting"),
 }
 EVERYTHING = Accepts({"headers": []})
+#: What the page has for visitors only, or the preview for itself.
+OF_ONE_ONLY = re.compile(
+    r' data-(preview|title|message)="[^"]*"|\s*<noscript><meta [^>]*></noscript>'
+    r'|\s*<link rel="stylesheet" href="/__waitroom/fair/[^>]*>|<style>.*?</style>|\s+(?=<)',
+    re.DOTALL,
+)
+#: Whether nobody has to scroll sideways, and the door cuts nothing off what is said in it.
+FITS = """() => {
+  const door = document.querySelector(".door");
+  const { left, right, bottom } = door.getBoundingClientRect();
+  const said = document.createRange();
+  said.selectNodeContents(door);
+  const inside = [...said.getClientRects()].every(
+    (line) => line.left >= left && line.right <= right && line.bottom <= bottom);
+  return inside && document.documentElement.scrollWidth <= innerWidth;
+}"""
 
 
 @pytest.fixture
@@ -38,7 +56,7 @@ class Frame:
     """A host that has previews and the page's files, and nothing else."""
 
     def __init__(self, splash: Splash) -> None:
-        self._splash = splash
+        self.splash = splash
         self.shown = Preview(b"", {})
         self.asked: list[str] = []
 
@@ -51,7 +69,7 @@ class Frame:
         reply = None
         if path.startswith(ASSETS):
             version, _, name = path.removeprefix(ASSETS).partition("/")
-            reply = self._splash.asset(EVERYTHING, version, name)
+            reply = self.splash.asset(EVERYTHING, version, name)
         if reply is None:
             self.asked.append(path)
             await route.abort()
@@ -69,7 +87,7 @@ async def open_frame(chromium: Browser, **options: Any) -> tuple[Look, Frame]:
 async def show(look: Look, frame: Frame, room: Room, raw: Any, state: str, language: str) -> Texts:
     """Show a preview, and return the sentences it should say."""
     theme = Theme.read(raw)
-    frame.shown = preview(Splash.load(), room, theme, state, language)
+    frame.shown = preview(frame.splash, room, theme, state, language)
     await look.page.goto(f"{HOST}/preview")
     await look.page.wait_for_function("document.documentElement.dataset.phase !== 'joining'")
     return theme.sentences(language, languages()[language])
@@ -106,6 +124,22 @@ async def test_a_preview_leads_nowhere_whatever_is_clicked(chromium: Browser, fa
     assert frame.asked == []
 
 
+def test_a_preview_is_the_published_page_but_for_its_script_and_the_place_of_its_files() -> None:
+    splash, theme = Splash.load(), Theme.read(GOOD)
+    published = ThemeLook("fair", "20261123131500-0123abcd", theme, splash.frame)
+    draft = ThemeLook("fair", "", theme, splash.frame)
+    assert published.css().replace(published.logo_url, "") == draft.css().replace(
+        draft.logo_url, ""
+    )
+    shown = {"state": "waiting", "title": "The Fair", "message": ""}
+    for language in ("de", "ar"):
+        page = splash.render(language, published, "The Fair").decode()
+        seen = splash.render(language, draft, "The Fair", shown).decode()
+        page, seen = page.replace(published.logo_url, ""), seen.replace(draft.logo_url, "")
+        seen = seen.replace("preview.js", "waiting.js")
+        assert OF_ONE_ONLY.sub("", seen) == OF_ONE_ONLY.sub("", page)
+
+
 async def test_every_language_speaks_in_its_own_words_and_numbers(
     chromium: Browser, fair: Room
 ) -> None:
@@ -121,7 +155,12 @@ async def test_every_language_speaks_in_its_own_words_and_numbers(
         assert "{" not in said and "undefined" not in said
         assert "1234" in "".join(filter(str.isdigit, said))
         waits.add(await look.page.locator("#wait").inner_text())
-        assert await look.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        # In the usual size of text, and in twice that on a phone.
+        assert await look.run(FITS), language
+        await look.page.set_viewport_size({"width": 390, "height": 844})
+        await look.run("document.documentElement.style.fontSize = '200%'")
+        assert await look.run(FITS), f"{language}, 200 %"
+        await look.page.set_viewport_size({"width": 1280, "height": 720})
     assert len(waits) >= len(languages()) - 1
     assert (look.said, frame.asked) == ([], [])
 

@@ -1,5 +1,6 @@
 """The console under its real server, and people who are signed in to it."""
 
+import html
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 from argon2 import PasswordHasher
+from quart import Quart
 
 from tests.web.helpers import Site, serving
 from waitroom.accounts import accounts as all_accounts
@@ -15,11 +17,21 @@ from waitroom.accounts.accounts import Accounts
 from waitroom.accounts.passwords import Passwords
 from waitroom.accounts.who import Role, Who
 from waitroom.config import Config
+from waitroom.console.blueprint import console
 from waitroom.room import Room
 
 PASSWORD = "four unrelated words here"
 PAGE = {"Accept": "text/html,application/xhtml+xml"}
 ROOT = Who("root", "owner")
+
+
+def views(method: str) -> list[str]:
+    """Return all addresses that take a method, from the code; about the room `shop`."""
+    app = Quart("test", static_folder=None)
+    app.register_blueprint(console)
+    rules = [str(rule) for rule in app.url_map.iter_rules() if method in (rule.methods or ())]
+    named = [rule.replace("<name>", "shop").replace("<verb>", "stop") for rule in rules]
+    return sorted(re.sub(r"<[^>]+>", "x", rule) for rule in named)
 
 
 @dataclass
@@ -46,6 +58,21 @@ class Person:
     async def post(self, path: str, **fields: str) -> httpx.Response:
         """Send a form as the page would."""
         return await self.http.post(path, data={"csrf": await self.token(), **fields})
+
+    async def open(self, page: str, path: str, of: str = "") -> dict[str, str]:
+        """Open a page and return what one of its forms carries unseen.
+
+        Args:
+            page: Where the form is.
+            path: Where it is sent.
+            of: Text that only this one of those holds.
+        """
+        text = (await self.http.get(page)).text
+        forms = re.findall(rf'<form[^>]*action="{re.escape(path)}"[^>]*>(.*?)</form>', text, re.S)
+        found = [form for form in forms if of in form]
+        assert len(found) == 1, (page, path, of, len(found))
+        hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', found[0])
+        return {name: html.unescape(value) for name, value in hidden}
 
 
 Sign = Callable[..., Awaitable[Person]]
@@ -75,7 +102,9 @@ async def visit(site: Site) -> AsyncIterator[Callable[[], httpx.AsyncClient]]:
         made: list[httpx.AsyncClient] = []
 
         def come() -> httpx.AsyncClient:
-            made.append(httpx.AsyncClient(base_url=site.url, headers=PAGE, timeout=20))
+            # As every browser does with every form.
+            headers = {**PAGE, "Origin": site.url}
+            made.append(httpx.AsyncClient(base_url=site.url, headers=headers, timeout=20))
             stack.push_async_callback(made[-1].aclose)
             return made[-1]
 

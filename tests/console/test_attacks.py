@@ -6,13 +6,11 @@ from collections.abc import Callable
 import httpx
 import pytest
 import socketio
-from quart import Quart
 from socketio.exceptions import ConnectionError as RefusedError
 
-from tests.console.conftest import ROOT, Person, Sign
+from tests.console.conftest import ROOT, Person, Sign, views
 from tests.web.helpers import Site
 from waitroom.accounts.accounts import Accounts
-from waitroom.console.blueprint import console
 
 #: Forms for everybody: about oneself, or a preview.
 OWN = re.compile(r"/console/(?:me/.*|sign-in|sign-out|welcome|rooms/shop/splash/preview)")
@@ -42,16 +40,6 @@ FIELDS = {
 }
 
 
-def forms() -> list[str]:
-    app = Quart("test", static_folder=None)
-    app.register_blueprint(console)
-    return sorted(
-        str(rule).replace("<name>", "shop").replace("<verb>", "stop")
-        for rule in app.url_map.iter_rules()
-        if "POST" in (rule.methods or ())
-    )
-
-
 @pytest.mark.parametrize(
     ("role", "rooms", "may"),
     [
@@ -65,13 +53,33 @@ async def test_no_form_does_more_than_the_role_allows(
 ) -> None:
     person = await sign("eve", role, rooms)
     token = await person.token()
-    for path in forms():
+    for path in views("POST"):
         if may.fullmatch(path):
             continue
         # A settings form that changes limits alone is an operator's, wherever it stands.
         refused = await person.http.post(path, data={"csrf": token, **FIELDS})
         assert refused.status_code == 403, (path, refused.status_code, refused.text[:500])
     assert [each.name for each in await site.services.control.rooms(ROOT)] == ["shop"]
+
+
+#: Pages that leave out the rooms of others.
+COMMON = re.compile(
+    r"/console(?:/|/alerts|/assets/.*|/connect|/me|/new/address|/rooms|/rooms\.html|/sign-in"
+    r"|/test|/welcome)?"
+)
+#: Pages that a viewer may not see, of any room.
+SECRET = re.compile(r"/console/(?:new|people|tokens|rooms/shop/reports/.*)")
+
+
+async def test_no_page_shows_more_than_the_role_allows(sign: Sign) -> None:
+    guest, viewer = await sign("gus", "owner", ["other"]), await sign("vera", "viewer")
+    for path in views("GET"):
+        asked = f"{path}?setting=total_active_users&value=1"
+        answer = await guest.get(asked)
+        assert (answer.status_code == 403) == (COMMON.fullmatch(path) is None), path
+        assert ">shop<" not in answer.text
+        answer = await viewer.get(asked)
+        assert (answer.status_code == 403) == bool(SECRET.fullmatch(path)), path
 
 
 async def test_rooms_of_an_account_never_become_all_by_silence(
@@ -96,7 +104,7 @@ async def test_strange_number_is_no_fault(ada: Person, number: str) -> None:
     assert shown.status_code == 200
     note = await ada.http.get("/console/rooms/shop", params={"admitted": f"{number[:9]}-²-full"})
     assert note.status_code == 200
-    fields = {"kind": "wait", "limit": number, "for_s": number}
+    fields = {"kind": "wait", "limit": number, "for_s": number, "seen": "{}"}
     assert (await ada.post("/console/alerts/rule", **fields)).status_code == 422
 
 

@@ -3,48 +3,14 @@
 from collections.abc import Callable
 
 import httpx
-from quart import Quart
 
-from tests.console.conftest import PASSWORD, Person, Sign
+from tests.console.conftest import PASSWORD, Person, Sign, views
 from tests.web.helpers import Site
 from waitroom.accounts.accounts import Accounts
-from waitroom.console.blueprint import console
 
 Visit = Callable[[], httpx.AsyncClient]
-POSTS = [
-    "/console/rooms/shop/lever/stop",
-    "/console/rooms/shop/lever/open",
-    "/console/rooms/shop/limits",
-    "/console/rooms/shop/say",
-    "/console/rooms/shop/admit",
-    "/console/rooms/shop/settings",
-    "/console/rooms/shop/delete",
-    "/console/rooms/shop/visitors/let-in",
-    "/console/rooms/shop/visitors/remove",
-    "/console/rooms/shop/splash",
-    "/console/rooms/shop/splash/preview",
-    "/console/rooms/shop/splash/version",
-    "/console/rooms/shop/reports",
-    "/console/rooms/shop/reports/delete",
-    "/console/new",
-    "/console/sign-out",
-    "/console/me/password",
-    "/console/me/totp",
-    "/console/me/totp/confirm",
-    "/console/me/totp/remove",
-    "/console/me/everywhere",
-    "/console/people/invite",
-    "/console/people/change",
-    "/console/people/link",
-    "/console/people/delete",
-    "/console/tokens/make",
-    "/console/tokens/revoke",
-    "/console/alerts/channel",
-    "/console/alerts/channel/delete",
-    "/console/alerts/channel/test",
-    "/console/alerts/rule",
-    "/console/alerts/resend",
-]
+#: Every form there is but those of the door itself.
+POSTS = [path for path in views("POST") if path not in ("/console/sign-in", "/console/welcome")]
 
 
 async def test_first_owner_sets_a_password_and_is_inside(accounts: Accounts, visit: Visit) -> None:
@@ -58,6 +24,16 @@ async def test_first_owner_sets_a_password_and_is_inside(accounts: Accounts, vis
     again = await visit().post("/console/welcome", data={"link": link.value, **form})
     assert again.status_code == 410
     assert "This link was used" in again.text
+
+
+async def test_sign_in_says_how_the_first_owner_comes_in(
+    accounts: Accounts, visit: Visit, sign: Sign
+) -> None:
+    shown = (await visit().get("/console/sign-in")).text
+    assert "waitroom owners invite NAME" in shown and "reset-password" not in shown
+    await sign()
+    shown = (await visit().get("/console/sign-in")).text
+    assert "owners invite" not in shown and "waitroom owners reset-password NAME" in shown
 
 
 async def test_whole_link_can_be_pasted(accounts: Accounts, visit: Visit) -> None:
@@ -118,6 +94,24 @@ async def test_cookie_is_worth_nothing_after_signing_out(ada: Person, visit: Vis
     assert polled.status_code == 401
 
 
+async def test_nobody_sees_or_does_anything_without_a_sign_in(visit: Visit, site: Site) -> None:
+    http, before = visit(), (await site.services.directory.get("shop")).settings
+    open_ = ("/console/sign-in", "/console/welcome", "/console/assets/x/shop")
+    # Nor with a sign-in that was never there.
+    for cookie in ("", "x" * 43):
+        http.cookies.set("waitroom_console", cookie)
+        for method in ("GET", "HEAD", "POST"):
+            for path in views("POST" if method == "POST" else "GET"):
+                if path in open_:
+                    continue
+                answer = await http.request(method, path, data={"csrf": "0" * 64})
+                if answer.status_code != 401:
+                    where = answer.headers["location"]
+                    assert (answer.status_code, where[:16]) == (303, "/console/sign-in"), path
+                assert "shop" not in answer.text
+    assert (await site.services.directory.get("shop")).settings == before
+
+
 async def test_every_form_needs_its_token(ada: Person, site: Site) -> None:
     for path in POSTS:
         for fields in ({}, {"csrf": "0" * 64}):
@@ -128,24 +122,26 @@ async def test_every_form_needs_its_token(ada: Person, site: Site) -> None:
     assert not room.settings.queue_all
 
 
-def test_list_of_forms_is_complete() -> None:
-    app = Quart("test", static_folder=None)
-    app.register_blueprint(console)
-    rules = {
-        str(rule).replace("<name>", "shop").replace("<verb>", "stop")
-        for rule in app.url_map.iter_rules()
-        if "POST" in (rule.methods or ())
-    }
-    assert rules - {"/console/sign-in", "/console/welcome"} <= set(POSTS)
-
-
 async def test_form_of_another_site_is_refused_even_before_the_sign_in(
     ada: Person, visit: Visit
 ) -> None:
     fields = {"name": "ada", "password": PASSWORD}
-    for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}):
-        refused = await visit().post("/console/sign-in", data=fields, headers=headers)
-        assert refused.status_code == 403, headers
+    http = visit()
+    foreign: tuple[dict[str, str], ...] = (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        # No browser keeps silent; who was made to may not sign somebody else in.
+        {"Origin": ""},
+    )
+    for path in ("/console/sign-in", "/console/welcome"):
+        for headers in foreign:
+            refused = await http.post(path, data=fields, headers=headers)
+            assert refused.status_code == 403, headers
+    del http.headers["Origin"]
+    assert (await http.post("/console/sign-in", data=fields)).status_code == 403
+    done = await http.post("/console/sign-in", data=fields, headers={"Sec-Fetch-Site": "none"})
+    assert done.status_code == 303
 
 
 async def test_viewer_sees_and_changes_nothing(sign: Sign, site: Site) -> None:

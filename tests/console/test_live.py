@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import socketio
 from socketio.exceptions import ConnectionError as RefusedError
+from socketio.exceptions import SocketIOError
 
 from tests.console.conftest import Person, Sign
 from tests.web.helpers import PATIENCE_S, Site, eventually, eventually_true
@@ -90,16 +92,41 @@ async def test_room_of_others_is_not_told(sign: Sign, site: Site, connect: Conne
 
 
 async def test_socket_ends_with_the_sign_in_and_does_not_keep_it(
-    ada: Person, site: Site, connect: Connect, monkeypatch: pytest.MonkeyPatch
+    ada: Person, site: Site, connect: Connect
 ) -> None:
-    monkeypatch.setattr("waitroom.console.sockets.LOOK_MS", 0)
-    page = await connect(cookie_of(ada))
+    page, idle = await connect(cookie_of(ada)), await connect(cookie_of(ada))
     await page.link.emit("watch", {"room": "shop"})
     await page.next()
     await ada.post("/console/sign-out")
     async with asyncio.timeout(PATIENCE_S):
         await page.gone.wait()
+        # One that never said which room it shows has no slot left either.
+        await idle.gone.wait()
     await eventually_true(lambda: len(site.services.console.sockets) == 0)
+
+
+async def test_a_stolen_cookie_is_told_nothing_once_its_owner_has_signed_out(
+    ada: Person, connect: Connect
+) -> None:
+    thief = await connect(cookie_of(ada))
+    await ada.post("/console/sign-out")
+    # It may have been ended already: the answer is the same.
+    with suppress(SocketIOError):
+        await thief.link.emit("watch", {"room": "shop"})
+    async with asyncio.timeout(PATIENCE_S):
+        await thief.gone.wait()
+    assert thief.told.empty()
+
+
+async def test_one_person_does_not_take_all_sockets(
+    ada: Person, sign: Sign, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("waitroom.console.sockets.MAX_OPEN_EACH", 2)
+    for _ in range(2):
+        await connect(cookie_of(ada))
+    with pytest.raises(RefusedError):
+        await connect(cookie_of(ada))
+    await connect(cookie_of(await sign("bo", "viewer")))
 
 
 async def test_odd_packets_harm_nobody(ada: Person, connect: Connect) -> None:

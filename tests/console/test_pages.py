@@ -1,12 +1,17 @@
 """Every page: that it is served, holds nothing inline, and says what it is to say."""
 
+import html
 import re
+from base64 import b64decode
 
+import httpx
 import pyotp
 
-from tests.console.conftest import PASSWORD, Person
+from tests.browser.theming import picture
+from tests.console.conftest import PASSWORD, Person, Sign
 from tests.web.helpers import Site
 from waitroom import clock
+from waitroom.room.theme_store import read_theme
 
 PAGES = [
     "rooms",
@@ -102,6 +107,30 @@ async def test_address_that_is_none_is_refused_with_what_was_typed(ada: Person) 
         assert refused.status_code == 422, address
         assert "Paste the address of a page" in refused.text
         assert 'value="77"' in refused.text
+
+
+async def test_two_rooms_for_one_page_are_told_which_of_them_decides(ada: Person) -> None:
+    fields = {"address": "https://shop.example.com/sale", "total_active_users": "5"}
+    for name in ("zebra", "aardvark"):
+        assert (await ada.post("/console/new", **fields, name=name)).status_code == 303
+    behind = (await ada.get("/console/rooms/zebra")).text
+    assert "stands in front of shop.example.com/sale as well" in behind
+    assert 'href="/console/rooms/aardvark"' in behind
+    assert "as well" not in (await ada.get("/console/rooms/aardvark")).text
+
+
+async def test_new_room_says_what_comes_next_and_only_owners_make_one(
+    ada: Person, sign: Sign
+) -> None:
+    fields = {"address": "https://shop.example.com/sale", "total_active_users": "5"}
+    made = await ada.post("/console/new", **fields, name="sale", queue_all="1")
+    page = (await ada.get(made.headers["location"])).text
+    steps = page.partition("What comes next")[2].partition("</ol>")[0]
+    assert "/console/rooms/sale/splash" in steps and "/console/connect" in steps
+    assert "What comes next" not in (await ada.get("/console/rooms/sale")).text
+    assert "shop.example.com/*" in html.unescape((await ada.get("/console/connect")).text)
+    operator = await sign("bob", "operator")
+    assert (await operator.get("/console/new")).status_code == 403
 
 
 async def test_taken_name_is_told_and_the_form_is_kept(ada: Person) -> None:
@@ -200,6 +229,40 @@ async def test_theme_is_previewed_published_and_taken_back(ada: Person, site: Si
     assert stale.status_code == 409
     assert (await ada.post("/console/rooms/shop/splash/version", version="")).status_code == 303
     assert not (await site.services.directory.get("shop")).settings.theme
+
+
+async def test_a_draft_of_a_look_is_lost_neither_by_a_mistake_nor_for_another_language(
+    ada: Person, site: Site
+) -> None:
+    path = "/console/rooms/shop/splash"
+
+    async def send(page: httpx.Response, **fields: str) -> httpx.Response:
+        hidden = re.findall(r'type="hidden" name="(kept|seen)" value="([^"]*)"', page.text)
+        return await ada.post(
+            path, **{name: html.unescape(held) for name, held in hidden}, **fields
+        )
+
+    logo = {"logo": ("logo.png", b64decode(picture()), "image/png")}
+    words = {"words": "en", "word.go": "Walk in", "seen": ""}
+    data = {"csrf": await ada.token(), "css": "main{color:red}", **words}
+    wrong = await ada.http.post(path, data=data, files=logo)
+    assert wrong.status_code == 422
+    german = await send(wrong, words="en", **{"word.go": "Walk in"}, show="de")
+    assert german.status_code == 200
+    assert 'name="words" value="de"' in german.text
+    # Nothing of it is published yet.
+    assert not (await site.services.directory.get("shop")).settings.theme
+    done = await send(german, words="de", **{"word.go": "Hereinspaziert"})
+    assert done.status_code == 303
+    version = (await site.services.directory.get("shop")).settings.theme
+    theme = await read_theme(site.services.store, "shop", version)
+    assert theme is not None and theme.logo is not None
+    assert theme.texts == {"en": {"go": "Walk in"}, "de": {"go": "Hereinspaziert"}}
+    # Who began before that is told, however often the form went back and forth.
+    late = await send(german, words="de", show="fr")
+    assert (await send(late, words="fr")).status_code == 409
+    for kept in ("{", "[]", '{"texts": []}', '{"logo": {}}', '{"texts": {"de": 5}}'):
+        assert (await ada.post(path, kept=kept, words="en", show="de")).status_code == 200
 
 
 async def test_channel_is_added_and_its_secret_shown_once(ada: Person) -> None:

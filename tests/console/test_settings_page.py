@@ -77,9 +77,31 @@ async def test_value_out_of_range_is_refused_beside_its_field(ada: Person, site:
     form = await form_of(ada, "how-long")
     refused = await ada.post("/console/rooms/shop/settings", **form | {"claim_ttl_s": "5"})
     assert refused.status_code == 422
-    assert "10 to 3600" in refused.text
+    assert "10 to 3,600" in refused.text
     assert 'value="5"' in refused.text
     assert (await site.services.directory.get("shop")).settings.claim_ttl_s == 120
+
+
+async def test_refusal_names_the_line_or_the_rule_and_an_empty_field(ada: Person) -> None:
+    form = await form_of(ada, "which-pages")
+    lines = form | {"routes": "shop.example.com/a\nshop.example.com/b?c"}
+    said = (await ada.post("/console/rooms/shop/settings", **lines)).text
+    assert "Line 2: must be a path" in said
+    rule = form | {"bypass.1.header": "x-monitor", "bypass.1.value": "short"}
+    said = (await ada.post("/console/rooms/shop/settings", **rule)).text
+    assert "Rule 1, value: " in said
+    effect = "/console/rooms/shop/effect?setting=new_users_per_minute&value=0"
+    assert "1 to 10,000,000, or empty" in (await ada.get(effect)).text
+
+
+async def test_group_that_was_saved_says_so_where_it_stands(ada: Person) -> None:
+    form = await form_of(ada, "words")
+    done = await ada.post("/console/rooms/shop/settings", **form | {"title": "Autumn sale"})
+    assert done.headers["location"].endswith("#words")
+    page = (await ada.get(done.headers["location"])).text
+    section = page.partition('aria-labelledby="words">')[2].partition("</section>")[0]
+    assert page.count("Saved. It counts from now on.") == 1
+    assert "Saved. It counts from now on." in section
 
 
 async def test_pages_and_rules_are_typed_as_people_type_them(ada: Person, site: Site) -> None:

@@ -77,19 +77,22 @@ async def test_it_says_which_bypass_rule_applies(
 
 
 @pytest.mark.parametrize(
-    ("changes", "rule", "outcome"),
+    ("changes", "rule", "outcome", "why"),
     [
-        ({"suspended": True}, "suspended", "site"),
-        ({"closed": True}, "route", "refused"),
-        ({"queue_all": True}, "route", "waits"),
+        ({"suspended": True}, "suspended", "site", "The room is suspended"),
+        ({"closed": True}, "route", "refused", "The room is closed"),
+        ({"draining": True}, "route", "refused", "The room drains: newcomers see its message"),
+        ({"draining": True, "closed": True}, "route", "refused", "The room is closed"),
+        ({"queue_all": True}, "route", "waits", "The room holds everybody"),
     ],
 )
 async def test_it_says_what_becomes_of_a_visitor(
-    control: Control, changes: dict[str, object], rule: str, outcome: str
+    control: Control, changes: dict[str, object], rule: str, outcome: str, why: str
 ) -> None:
     await control.change(OWNER, "shop", changes)
     found = await control.match(VIEWER, "https://shop.example/")
     assert (found.rule, found.outcome) == (rule, outcome)
+    assert found.why[-1].startswith(why)
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,13 @@ import pytest
 from waitroom.accounts.who import Who
 from waitroom.control import Control
 from waitroom.errors import (
+    ConflictError,
     ForbiddenError,
     RequestError,
-    RoomConflictError,
     RoomExistsError,
     RoomNotFoundError,
-    RoomVersionError,
     SettingError,
+    VersionError,
 )
 from waitroom.room import Directory, Room
 
@@ -98,6 +98,7 @@ CALLS: list[tuple[str, tuple[Any, ...], str]] = [
     ("change", ("shop", {"message": "Hi", "closed": True}), "operator"),
     ("pause", ("shop",), "operator"),
     ("open", ("shop",), "operator"),
+    ("drain", ("shop",), "operator"),
     ("close", ("shop",), "operator"),
     ("stop", ("shop",), "operator"),
     ("message", ("shop", "Hi"), "operator"),
@@ -153,6 +154,14 @@ async def test_levers_put_the_room_into_the_state_they_name(
     assert await state() == "paused"
     await control.open(OPERATOR, "shop")
     assert await state() == "open"
+    for held in ({"queue_all": True}, {"closed": True}, {"suspended": True}):
+        await control.change(OPERATOR, "shop", held)
+        await control.drain(OPERATOR, "shop")
+        assert await state() == "draining"
+    await control.pause(OPERATOR, "shop")
+    assert await state() == "paused"
+    await control.open(OPERATOR, "shop")
+    assert await state() == "open"
 
 
 async def test_ending_all_passes_begins_a_new_epoch(control: Control, room: Room) -> None:
@@ -170,7 +179,7 @@ async def test_the_second_editor_is_told_what_changed_and_nothing_is_overwritten
 ) -> None:
     seen = (await control.room(OWNER, "shop")).settings.model_dump(mode="json")
     await control.change(OWNER, "shop", {"total_active_users": 50}, seen=seen)
-    with pytest.raises(RoomConflictError) as refused:
+    with pytest.raises(ConflictError) as refused:
         await control.change(
             OPERATOR, "shop", {"total_active_users": 60, "message": "Hi"}, seen=seen
         )
@@ -203,14 +212,14 @@ async def test_of_many_edits_at_once_exactly_one_wins(control: Control, room: Ro
     )
     won = [each for each in found if not isinstance(each, BaseException)]
     assert len(won) == 1
-    assert all(isinstance(each, RoomConflictError) for each in found if each is not won[0])
+    assert all(isinstance(each, ConflictError) for each in found if each is not won[0])
     assert (await control.room(OWNER, "shop")).settings == won[0].settings
 
 
 async def test_what_was_seen_may_be_written_in_another_way(control: Control, room: Room) -> None:
     seen = {"when_unavailable": "closed", "routes": []}
     await control.change(OWNER, "shop", {"when_unavailable": "open"}, seen=seen)
-    with pytest.raises(RoomConflictError):
+    with pytest.raises(ConflictError):
         await control.change(
             OWNER,
             "shop",
@@ -225,7 +234,7 @@ async def test_a_stale_version_is_refused_and_says_all_that_changed_since(
     version = (await control.room(OWNER, "shop")).version
     await control.change(OWNER, "shop", {"total_active_users": 50})
     await control.message(OPERATOR, "shop", "Hi")
-    with pytest.raises(RoomVersionError) as refused:
+    with pytest.raises(VersionError) as refused:
         await control.change(OWNER, "shop", {"title": "Mine"}, version=version)
     told = [(c["field"], c["before"], c["value"], c["who"]) for c in refused.value.changes]
     assert told == [("total_active_users", 200, 50, "ada"), ("message", None, "Hi", "bo")]
@@ -246,7 +255,7 @@ async def test_what_is_done_by_hand_changes_no_version(control: Control, room: R
 async def test_a_version_that_never_was_is_refused(
     control: Control, room: Room, version: str
 ) -> None:
-    with pytest.raises(RoomVersionError):
+    with pytest.raises(VersionError):
         await control.change(OWNER, "shop", {"title": "Mine"}, version=version)
 
 

@@ -115,3 +115,17 @@ def test_a_closed_room_admits_nobody_and_says_why(site: Guarded) -> None:
     assert site.reached == []
     # Those who are in already may finish.
     assert site.get(**site.showing(site.seat())).of_the_site
+
+
+@pytest.mark.room(draining=True, message="Sold out.")
+def test_a_draining_room_lets_in_whom_it_knows_and_nobody_else(site: Guarded) -> None:
+    answer = site.get()
+    assert (answer.status, answer.cookies()) == (302, {})
+    said = site.call()
+    assert (said.status, json.loads(said.text)["error"]) == (429, "closed")
+    assert "Sold out." in said.text
+    assert (site.reached, site.asked()) == ([], [])
+    place = time.time_ns() // 1_000 - 60_000_000
+    known = site.get(Cookie=f"{site.ticket_name}={site.ticket(place)}")
+    assert known.of_the_site
+    assert site.get(**site.showing(known.cookies()[site.pass_name])).of_the_site

@@ -9,10 +9,10 @@ import pytest
 from hypercorn.asyncio import serve
 from hypercorn.config import Config as ServerConfig
 
-from waitroom.gate import GateMiddleware, WSGIGateMiddleware, service
+from waitroom.gate import GateMiddleware, WSGIGateMiddleware, kept, proxy, service, sockets
 from waitroom.tokens import Tokens
 
-from .helpers import EDGE_TOKEN, KEYS, FakeService, Origin, Site, WSGIOrigin, listening
+from .helpers import EDGE_TOKEN, KEYS, PATIENCE_S, FakeService, Origin, Site, WSGIOrigin, listening
 
 
 @pytest.fixture
@@ -28,6 +28,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "FIRST_PROBE_S", 0.02)
     monkeypatch.setattr(service, "FIRST_WORD_S", 0.02)
     monkeypatch.setattr(service, "RENEW_S", 0.02)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no call to the service end early: on a busy machine it would count as away."""
+    for module in (service, proxy, kept, sockets):
+        monkeypatch.setattr(module, "TIME_LIMIT_S", 3 * PATIENCE_S)
 
 
 @pytest.fixture

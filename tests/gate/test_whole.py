@@ -31,6 +31,7 @@ async def site(
     free_port: Callable[[], int],
     open_site: Opens,
     quick: None,
+    patient: None,
 ) -> AsyncIterator[Site]:
     """Return a site with an open room at ``/shop`` and a full one at ``/full``."""
     await directory.create("shop", {"routes": [{"host": "*", "path": "/shop"}]}, who="test")

@@ -3,23 +3,52 @@
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import redis
 from rq import Queue
 
-from tests.conftest import Processes
+from tests.conftest import PATIENCE_S, Processes
 from waitroom.clock import monotonic_s, now_ms
 from waitroom.config import Config
 from waitroom.embedded import Valkey
 from waitroom.jobs import JobHealth, job_health
 from waitroom.jobs.lease import Lease
-from waitroom.jobs.names import LAST_SWEEP, QUEUE
+from waitroom.jobs.names import LAST_SWEEP, QUEUE, REPORTS_QUEUE, SLOW_QUEUES
 from waitroom.jobs.worker import BACKLOG_MAX, _Clock, _Stop
 
 Until = Callable[..., None]
+
+#: A signal comes to clock or worker inside a call that catches everything.
+SWALLOWED = """
+import os, signal, sys
+from waitroom.config import load_config
+from waitroom.jobs import worker
+
+process, inside = sys.argv[1:]
+owner, name = inside.split(".")
+owner = getattr(worker, owner)
+usual = getattr(owner, name)
+
+def signalled(self, *arguments, **named):
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except Exception:
+        pass
+    return usual(self, *arguments, **named)
+
+setattr(owner, name, signalled)
+if process == "clock":
+    worker.run_clock(load_config())
+else:
+    worker._work(load_config(), "worker", [worker.QUEUE], worker._Stop())
+"""
 
 
 def health(url: str) -> JobHealth:
@@ -58,6 +87,22 @@ def test_a_signal_ends_it_at_once(
     assert monotonic_s() - began < 5
 
 
+@pytest.mark.parametrize(
+    ("run", "inside"),
+    [("clock", "Lease.held"), ("clock", "_Clock.register_birth"), ("worker", "_Worker.bootstrap")],
+)
+def test_a_signal_that_comes_inside_a_call_that_catches_everything_ends_it(
+    run: str, inside: str, redis_url: str, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SWALLOWED, run, inside],
+        cwd=tmp_path,
+        env=os.environ | {"WAITROOM_REDIS_URL": redis_url},
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0
+
+
 def test_a_job_under_way_does_not_hold_up_the_end(
     processes: Processes, redis_url: str, until: Until
 ) -> None:
@@ -67,6 +112,47 @@ def test_a_job_under_way_does_not_hold_up_the_end(
         queue.enqueue("time.sleep", 60)
         until(lambda: queue.started_job_registry.get_job_count(cleanup=False) == 1)
     assert processes.stop(worker) == 0
+
+
+@pytest.mark.parametrize("queue", SLOW_QUEUES)
+def test_what_waits_for_others_holds_up_no_sweep(
+    queue: str, processes: Processes, redis_url: str, until: Until
+) -> None:
+    worker = processes.start("worker")
+    with redis.Redis.from_url(redis_url) as raw:
+        slow = Queue(queue, connection=raw)
+        slow.enqueue("time.sleep", 60)
+        until(lambda: slow.started_job_registry.get_job_count(cleanup=False) == 1)
+        swept = Queue(QUEUE, connection=raw).enqueue("waitroom.jobs.tasks.sweep")
+        until(lambda: swept.get_status() == "finished")
+        assert slow.started_job_registry.get_job_count(cleanup=False) == 1
+    assert processes.stop(worker) == 0
+
+
+def test_a_child_that_is_killed_is_started_anew(
+    processes: Processes, redis_url: str, until: Until
+) -> None:
+    worker = processes.start("worker")
+    until(lambda: "slow_worker_started" in processes.output(worker))
+    [child] = psutil.Process(worker.pid).children()
+    child.kill()
+    # Not before: Redis may hand a job to one that has just died.
+    until(lambda: processes.output(worker).count("slow_worker_started") == 2)
+    assert "slow_worker_starts_anew" in processes.output(worker)
+    with redis.Redis.from_url(redis_url) as raw:
+        job = Queue(REPORTS_QUEUE, connection=raw).enqueue("operator.add", 1, 1)
+        until(lambda: job.get_status() == "finished")
+
+
+def test_a_child_does_not_outlive_a_worker_that_is_killed(
+    processes: Processes, until: Until
+) -> None:
+    worker = processes.start("worker")
+    until(lambda: "slow_worker_started" in processes.output(worker))
+    [child] = psutil.Process(worker.pid).children()
+    worker.kill()
+    worker.wait()
+    until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_both_go_on_by_themselves_when_redis_comes_back(

@@ -74,11 +74,18 @@ async def test_a_room_made_anew_under_its_name_counts_with_its_new_settings(site
     await eventually_true(lambda: lines["shop"].room.settings.heartbeat_ttl_s == 31, 5)
 
 
-async def test_who_came_while_a_room_was_closed_has_a_place_when_it_opens(
-    open_page: OpenPage, full: Room, directory: Directory, site: Site
+@pytest.mark.parametrize(
+    "switched", [{"closed": True}, {"draining": True}, {"draining": True, "queue_all": True}]
+)
+async def test_who_came_while_a_room_refused_newcomers_has_a_place_when_it_opens(
+    open_page: OpenPage,
+    full: Room,
+    directory: Directory,
+    site: Site,
+    switched: dict[str, bool],
 ) -> None:
     # With a ticket of an edge that did not know yet.
-    await directory.update("full", {"closed": True}, who="test")
+    await directory.update("full", switched, who="test")
     ticket = TOKENS.sign_ticket(Ticket("full", clock.new_visitor(), clock.now_us()))
     page = await open_page(Cookie=ticket_cookie(ticket, "full")["Cookie"])
     assert await page.register("full") == {"ok": True}
@@ -89,7 +96,7 @@ async def test_who_came_while_a_room_was_closed_has_a_place_when_it_opens(
     # Nobody asks Redis about it again and again.
     assert line.gone == set()
     page.heard.clear()
-    await directory.update("full", {"closed": False}, who="test")
+    await directory.update("full", dict.fromkeys(switched, False), who="test")
     # Long before the next heartbeat.
     answer = await page.hear("queue_update", patience_s=5)
     assert (answer["status"], answer["position"]) == ("waiting", 1)

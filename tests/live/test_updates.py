@@ -1,7 +1,8 @@
 """What goes out is what the library would have sent."""
 
 import random
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import orjson
 import pytest
@@ -34,7 +35,9 @@ def library_text(event: str, payload: Any) -> str:
 
 
 def answer_at(found: Board, position: int) -> dict[str, Any]:
-    return answer(found, SETTINGS, Standing("waiting", "v", 1, position, 0))
+    refused = found.state == "draining" and position == 0
+    state: Literal["closed", "waiting"] = "closed" if refused else "waiting"
+    return answer(found, SETTINGS, Standing(state, "v", 1, position, 0))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
@@ -49,7 +52,9 @@ def test_other_letters_are_the_same_ones_to_the_page() -> None:
     assert orjson.loads(ours[2:]) == orjson.loads(theirs[2:])
 
 
-@pytest.mark.parametrize("state", ["open", "queueing", "paused", "recovering", "closed"])
+@pytest.mark.parametrize(
+    "state", ["open", "queueing", "paused", "recovering", "draining", "closed"]
+)
 @pytest.mark.parametrize("rate", [None, (50.0, 70.0)])
 @pytest.mark.parametrize("words", WORDS)
 def test_an_update_is_the_answer_at_that_position(state: Any, rate: Any, words: str) -> None:
@@ -62,6 +67,15 @@ def test_an_update_is_the_answer_at_that_position(state: Any, rate: Any, words: 
     rng = random.Random(1)
     for position in (0, 1, 2, 699, 700, 701, *(rng.randrange(1, 2_000_000) for _ in range(20))):
         assert updates.packet(position) == event_packet("queue_update", answer_at(found, position))
+
+
+@pytest.mark.parametrize("state", ["draining", "paused", "recovering"])
+def test_whom_a_draining_room_refused_hears_so_and_all_others_where_they_stand(state: Any) -> None:
+    found = replace(board([1], [1], waiting=5), state=state)
+    updates = Updates(found, SETTINGS.changed({"draining": True}))
+    refused, waits = (orjson.loads(updates.packet(position)[2:])[1] for position in (0, 3))
+    assert (refused["status"], refused["position"]) == ("closed", None)
+    assert (waits["status"], waits["position"]) == ("waiting", 3)
 
 
 def test_a_page_that_waits_reads_the_update_of_the_library() -> None:

@@ -1,10 +1,12 @@
 """A report that is broken off, whose disk is full, or whose Redis fails: nothing is lost."""
 
+import asyncio
 import contextlib
 import os
 import resource
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,8 +14,9 @@ from waitroom.config import Config
 from waitroom.errors import StoreError
 from waitroom.reports import Report, Reports
 from waitroom.reports.errors import ReportError, ReportFolderError
+from waitroom.reports.folder import Folder
 from waitroom.reports.source import Source
-from waitroom.reports.states import States
+from waitroom.reports.states import Plan, States
 from waitroom.reports.work import Work
 from waitroom.room import Directory, Room, Store
 
@@ -197,6 +200,56 @@ async def test_a_report_cut_off_after_it_was_published_is_taken_as_it_is(
     made = await reports.make("shop", 30.0)
     assert made is not None and len(await reports.list("shop")) == 2
     assert await csv_of(reports, made) == whole
+
+
+@pytest.mark.parametrize("when", [(Work, "_write"), (Folder, "publish")], ids=["midway", "at last"])
+async def test_nothing_of_a_report_outlives_the_room_that_is_deleted_meanwhile(
+    when: tuple[type, str],
+    filled: Room,
+    reports: Reports,
+    directory: Directory,
+    store: Store,
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, original = asyncio.get_running_loop(), getattr(*when)
+    deleting: list[asyncio.Task[None]] = []
+
+    async def delete() -> None:
+        await reports.delete_all("shop")
+        await directory.delete("shop", who="ada")
+
+    def deleted_behind(self: object, *args: object) -> object:
+        found = original(self, *args)
+        deleting.append(loop.create_task(delete()))
+        return found
+
+    async def told(self: States, *args: Any) -> bool:
+        await asyncio.gather(*deleting)
+        return await tell(self, *args)
+
+    async def finished(self: States, *args: Any) -> bool:
+        await asyncio.gather(*deleting)
+        return await finish(self, *args)
+
+    tell, finish = States.tell, States.finish
+    monkeypatch.setattr(States, "tell", told)
+    monkeypatch.setattr(States, "finish", finished)
+    await reports.start("shop", "ada")
+    monkeypatch.setattr(*when, deleted_behind)
+    assert await reports.make("shop", 30.0) is None
+    assert deleting and config.reports_dir is not None
+    assert list((config.reports_dir / "shop").iterdir()) == []
+    assert await store.redis.exists(*filled.keys.all()) == 0
+
+
+async def test_a_report_of_a_room_that_is_deleted_is_not_asked_for(
+    filled: Room, directory: Directory, store: Store
+) -> None:
+    states = States(store, filled.keys)
+    await directory.delete("shop", who="ada")
+    assert not await states.plan(Plan("20270101T000000Z", "ada", 0, None, 0))
+    assert await states.progress() is None
 
 
 async def test_what_was_never_finished_is_cleared_away(

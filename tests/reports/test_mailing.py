@@ -1,5 +1,8 @@
 """The mail that takes a report to the owner, to a real mail server on the loopback."""
 
+import errno
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from email import message_from_bytes, policy
 from typing import Any
@@ -10,7 +13,12 @@ from pydantic import SecretStr
 from tests.alerts.conftest import Mailbox, mailbox  # noqa: F401 - a fixture
 from waitroom.config import Config
 from waitroom.reports import Report, Reports, mailing
+from waitroom.reports import reports as reports_module
+from waitroom.reports.errors import ReportFolderError
+from waitroom.reports.reports import MAIL_TURN_S
+from waitroom.reports.states import States
 from waitroom.room import Directory, Store
+from waitroom.room.keys import Keys
 
 from .conftest import Sale
 
@@ -33,6 +41,11 @@ def message(box: Mailbox) -> Any:
     [envelope] = box.got
     assert isinstance(envelope.content, bytes)
     return message_from_bytes(envelope.content, policy=policy.default)
+
+
+@asynccontextmanager
+async def _turn_never_given_back(store: Store, keys: Keys, seconds: int) -> AsyncIterator[bool]:
+    yield bool(await store.redis.set(keys.writing, "dead", nx=True, ex=seconds))
 
 
 TO: dict[str, Any] = {"report_to": ["ada@example.com", "ben@example.com"], "title": "Grand\nSale"}
@@ -74,6 +87,56 @@ async def test_a_second_worker_does_not_mail_what_the_first_one_is_mailing(
     monkeypatch.setattr("waitroom.mail.send", slow)
     report = await close(directory, mailed, **TO)
     assert len(sent) == 1 and report.mailing.state == "sent"
+
+
+async def test_one_killed_before_the_mail_is_noted_sends_the_same_message_once_more(
+    sale: Sale,
+    directory: Directory,
+    mailed: Reports,
+    store: Store,
+    mailbox: tuple[Mailbox, str],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    async def killed(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as dying, pytest.raises(Killed):
+        # Nothing runs after a kill: its turn is not given back either.
+        dying.setattr(States, "keep", killed)
+        dying.setattr(reports_module, "turn", _turn_never_given_back)
+        await close(directory, mailed, **TO)
+    assert len(mailbox[0].got) == 1
+    turn_key = (await directory.get("shop")).keys.writing
+    await close(directory, mailed)
+    assert len(mailbox[0].got) == 1
+    assert 0 < await store.redis.pttl(turn_key) <= MAIL_TURN_S * 1_000
+    await store.redis.delete(turn_key)
+    report = await close(directory, mailed)
+    assert report.mailing.state == "sent"
+    first, second = mailbox[0].got
+    ids = {message_from_bytes(Mailbox.content(each))["Message-ID"] for each in (first, second)}
+    assert ids == {f"<report.shop.{report.id}@example.com>"}
+
+
+async def test_a_full_disk_does_not_mail_a_report_again(
+    sale: Sale,
+    directory: Directory,
+    mailed: Reports,
+    mailbox: tuple[Mailbox, str],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk, pytest.raises(ReportFolderError, match="No space left"):
+        disk.setattr(reports_module, "write_json", full)
+        await close(directory, mailed, **TO)
+    report = await close(directory, mailed)
+    assert len(mailbox[0].got) == 1
+    assert (report.mailing.state, report.mailing.tries) == ("sent", 1)
 
 
 async def test_a_large_csv_is_named_not_attached(

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from waitroom.accounts.who import Who
 from waitroom.config import Config
+from waitroom.control import Control
 from waitroom.errors import RoomNotFoundError
 from waitroom.reports import Reports
 from waitroom.reports.errors import ReportNotFoundError, ReportNotHereError
@@ -155,6 +157,27 @@ async def test_all_reports_of_a_room_that_is_deleted_go(
     assert config.reports_dir is not None
     assert list((config.reports_dir / "shop").iterdir()) == []
     assert await reports.progress("shop") is None
+
+
+async def test_a_report_that_is_finished_while_its_room_is_deleted_goes_with_it(
+    sale: Sale,
+    make: Make,
+    store: Store,
+    directory: Directory,
+    config: Config,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    delete = directory.delete
+
+    async def finished_before(name: str, *, who: str) -> None:
+        await make(sale.room)
+        await delete(name, who=who)
+
+    monkeypatch.setattr(directory, "delete", finished_before)
+    await Control(store, directory, config).delete(Who("ada", "owner"), "shop")
+    assert config.reports_dir is not None
+    assert list((config.reports_dir / "shop").iterdir()) == []
+    assert await store.redis.exists(*sale.room.keys.all()) == 0
 
 
 async def test_a_visit_that_ends_while_it_is_read_is_one_row(

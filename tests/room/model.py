@@ -49,6 +49,8 @@ class Limits:
     paused: bool = False
     suspended: bool = False
     closed: bool = False
+    #: Since when it drains; None if it does not.
+    drain_us: int | None = None
 
 
 @dataclass
@@ -87,9 +89,9 @@ class Records:
 
     def waited(self, arrived_ms: int, now_ms: int) -> None:
         self.span("wait", max(0, now_ms - arrived_ms))
-        if arrived_ms // 10_000 in self.told:
+        wait_ms = max(0, now_ms - arrived_ms)
+        if wait_ms >= 1000 and arrived_ms // 10_000 in self.told:
             low, high = self.told[arrived_ms // 10_000]
-            wait_ms = max(0, now_ms - arrived_ms)
             self.spans["early" if wait_ms < low else "right" if wait_ms <= high else "late"] += 1
 
     def seat_over(self, visitor: str, person: Person, left_ms: int, outcome: str) -> None:
@@ -148,6 +150,8 @@ class Model:
         self.last_tick_ms = None
         self.saved = None
         self.records = Records()
+        if self.limits.drain_us is not None:
+            self.limits.drain_us = self.born_ms * 1000
 
     def end_epoch(self) -> None:
         if self.records.cut:
@@ -229,12 +233,14 @@ class Model:
     def _ask(self, shown: str, place: int, later_us: int) -> Answer:
         visitor, place = self._who(shown, min(place, self.now_ms * 1000))
         person = self.people.get(visitor)
+        drain_us = self.limits.drain_us
+        late = drain_us is not None and (place == 0 or place > drain_us)
         place = place or self.now_ms * 1000 + later_us
         if person and self.has_seat(visitor):
             return Answer("seated", visitor, place, deadline_ms=person.deadline_ms)
         if self.limits.suspended:
             return Answer("suspended", visitor, place)
-        if self.limits.closed and person is None:
+        if (self.limits.closed or late) and person is None:
             return Answer("closed", visitor, place)
         return Answer("waiting", visitor, place)
 

@@ -186,6 +186,25 @@ async def test_wait_of_a_held_room_is_unknown(make_room: MakeRoom) -> None:
         assert replace(board, state=state).wait_s(5) is None
 
 
+async def test_a_pause_says_nothing_about_the_pace(
+    make_room: MakeRoom, directory: Directory
+) -> None:
+    room = await make_room(total_active_users=1, heartbeat_ttl_s=300)
+    visitors = await fill(room, 100)
+    await steady(room, visitors, 30)
+    await directory.update("shop", {"queue_all": True}, who="test")
+    for second in range(31, 91):
+        await room.board(now_ms=T0 + second * S, **FRESH)
+    await directory.update("shop", {"queue_all": False}, who="test")
+    for second in range(91, 111):
+        now_ms = T0 + second * S
+        await room.leave(visitors[second - 61], now_ms=now_ms)
+        await room.admit(now_ms=now_ms)
+        board = await room.board(now_ms=now_ms, **FRESH)
+    # Over the pause as well it would be half of that, and every wait twice as long.
+    assert board.admitted_per_minute == pytest.approx(60, abs=4)
+
+
 async def test_arrivals_of_an_open_room_are_no_flow_of_the_line(
     make_room: MakeRoom, directory: Directory
 ) -> None:

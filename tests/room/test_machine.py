@@ -54,6 +54,8 @@ picks = st.integers(0, 999)
 kinds = st.sampled_from(["line", "line", "parked", "parked", "seat", "spent", "lost", "any"])
 #: Who beats, by bits.
 subsets = st.sampled_from([0xFFFF, 0xF0F0, 0x0F0F, 0x5555, 0xAAAA, 0])
+#: What the owner may have switched the room to.
+SWITCHES = ("", "", "", "paused", "closed", "suspended", "draining", "draining and paused")
 
 
 def spans(counted: Counter[str], kind: str) -> Spans:
@@ -243,6 +245,7 @@ class RoomMachine(RuleBasedStateMachine):
             or (limits.closed and "closed")
             or (limits.paused and "paused")
             or (held and "recovering")
+            or (limits.drain_us is not None and "draining")
             or waiting
         )
         assert (board.state, board.waiting) == (state, len(line))
@@ -260,7 +263,8 @@ class RoomMachine(RuleBasedStateMachine):
     # -- the owner and disaster ------------------------------------------------------------
 
     def change(self, **changes: object) -> None:
-        self.wait(self.directory.update("shop", changes, who="test"))
+        now_ms = self.model.now_ms
+        self.wait(self.directory.update("shop", changes, who="test", now_ms=now_ms))
 
     @rule(seats=st.sampled_from([0, 1, 2, 3, 3, 4]))
     def change_capacity(self, seats: int) -> None:
@@ -272,18 +276,25 @@ class RoomMachine(RuleBasedStateMachine):
         self.change(new_users_per_minute=per_minute)
         self.model.limits.per_minute = per_minute
 
-    @rule(on=st.sampled_from(["", "", "", "paused", "closed", "suspended"]), renewal=st.booleans())
+    @rule(on=st.sampled_from(SWITCHES), renewal=st.booleans())
     def change_switches(self, on: str, renewal: bool) -> None:
         paused, closed, suspended = (on == name for name in ("paused", "closed", "suspended"))
+        draining = on.startswith("draining")
+        paused = paused or on == "draining and paused"
         self.change(
             queue_all=paused,
             closed=closed,
+            draining=draining,
             suspended=suspended,
             disable_session_renewal=not renewal,
         )
         limits = self.model.limits
         limits.paused, limits.closed, limits.suspended = paused, closed, suspended
         limits.renewal = renewal
+        if not draining:
+            limits.drain_us = None
+        elif limits.drain_us is None:
+            limits.drain_us = self.model.now_ms * 1000
 
     @rule(hold_s=st.sampled_from([0, 10, 30]))
     def change_hold(self, hold_s: int) -> None:
@@ -402,7 +413,6 @@ def live_long(machine: RoomMachine, dice: Random, steps: int) -> None:
     when = (250, 1 * S, 5 * S, 22_500, 45 * S, 130 * S, 700 * S)
     who = (0xFFFF, 0xF0F0, 0x0F0F, 0x5555, 0xAAAA, 0)
     kind = ("line", "parked", "seat", "spent", "lost", "any")
-    on = ("", "", "", "paused", "closed", "suspended")
     pick = dice.choice
     rules: list[tuple[int, Callable[[], None]]] = [
         (8, lambda: machine.live(pick((5, 20, 60, 60, 320)), pick(who), pick((False, True)))),
@@ -420,7 +430,7 @@ def live_long(machine: RoomMachine, dice: Random, steps: int) -> None:
         (1, lambda: machine.everybody_comes_back(dice)),
         (3, lambda: machine.change_capacity(dice.randint(0, 5))),
         (1, lambda: machine.change_rate(pick((None, None, 60, 120, 240)))),
-        (2, lambda: machine.change_switches(pick(on), pick((False, True)))),
+        (2, lambda: machine.change_switches(pick(SWITCHES), pick((False, True)))),
         (1, lambda: machine.change_hold(pick((0, 10, 30)))),
         (1, lambda: machine.lose_all_data()),
         (1, lambda: machine.end_all_passes(dice.randint(1, 2))),

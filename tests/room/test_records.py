@@ -172,6 +172,22 @@ async def test_waits_are_held_against_what_was_told_on_arrival(
     assert minute.told == 1 and minute.told_right_share == (how == "right")
 
 
+async def test_who_is_seated_on_arrival_was_told_no_wait(
+    make_room: MakeRoom, directory: Directory, store: Store
+) -> None:
+    room = await make_room(total_active_users=1_000, new_users_per_minute=60)
+    visitors = await fill(room, 120)
+    # A wait is noted for those who come in these ten seconds, and then the line is let in at once.
+    await serve(room, T0, T0 + 32 * S, visitors)
+    await directory.update("shop", {"new_users_per_minute": None}, who="test")
+    await room.admit(now_ms=T0 + 33 * S)
+    standing = await room.enter("ada", (T0 + 34 * S) * 1000, now_ms=T0 + 34 * S + 400)
+    await room.sample(now_ms=T0 + 60 * S)
+    [minute] = await all_minutes(store, room)
+    assert await store.redis.hlen(room.keys.told) >= 1
+    assert (standing.state, minute.admitted, minute.told) == ("seated", 121, 0)
+
+
 @pytest.mark.backends("valkey")
 async def test_notes_of_waits_are_bounded_and_those_of_yesterday_do_not_count(
     make_room: MakeRoom, store: Store

@@ -8,7 +8,7 @@ import pytest
 
 from waitroom.room import Store, loading
 from waitroom.room.keys import Keys
-from waitroom.room.loading import source
+from waitroom.room.loading import FLAGS, source
 from waitroom.room.scripts import AuditRow, Scripts
 
 FOLDER = files("waitroom.room") / "scripts"
@@ -90,7 +90,7 @@ def test_every_argument_is_used(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_header_says_what_comes_back_what_it_costs_and_who_calls(verb: str) -> None:
-    header, _ = split(verb)
+    header = FLAGS.sub("", split(verb)[0])
     assert header.startswith(f"--[[\n{verb}: ")
     for section in ("RETURNS", "COST", "CALLER"):
         assert re.search(rf"^{section} +\S", header, re.M), section
@@ -193,7 +193,10 @@ async def test_script_is_sent_with_what_it_needs_before_it_and_no_more(
     verb: str, store: Store
 ) -> None:
     text = source(verb)
-    assert text.endswith(TEXTS[verb])
+    flags = FLAGS.match(TEXTS[verb])
+    assert text.startswith(flags[0] if flags else "--[[")
+    assert text.endswith(FLAGS.sub("", TEXTS[verb]))
+    assert text.count("#!lua") == bool(flags)
     assert await store.redis.script_load(text)
     sent = [name for name in SHARED if SHARED[name] in text]
     for name in SHARED:

@@ -9,7 +9,16 @@ from waitroom.room.settings import parse_assignments, room_name
 
 #: Setting -> what is just allowed, what is just not.
 RANGES: dict[str, tuple[list[Any], list[Any]]] = {
-    "title": (["", "x" * 120, "a\nb"], ["x" * 121, "a\tb", "\x00", 5]),
+    "title": (
+        [
+            "",
+            "x" * 120,
+            "a\nb",
+            "\u0645\u06cc\u200c\u0631\u0648\u062f",
+            "\U0001f469\u200d\U0001f4bb",
+        ],
+        ["x" * 121, "a\tb", "\x00", "a\u202eb", "a\u202db", "\u200b\u2060", " \u00a0", "\u3164", 5],
+    ),
     "total_active_users": ([0, 10_000_000], [-1, 10_000_001, 1.5, "many", None]),
     "new_users_per_minute": ([None, 1, 10_000_000], [0, -1, 10_000_001]),
     "session_duration_s": ([10, 86_400], [9, 86_401]),
@@ -21,10 +30,14 @@ RANGES: dict[str, tuple[list[Any], list[Any]]] = {
     "queue_all": ([True, False], ["perhaps"]),
     "suspended": ([True, False], [None]),
     "closed": ([True, False], [3]),
+    "draining": ([True, False], ["slowly"]),
     "delivery": (["redirect", "inline"], ["", "Inline"]),
     "queueing_status_code": ([200, 202, 429, 503], [404, "200"]),
     "second_connection": (["share", "refuse"], ["deny"]),
-    "message": ([None, "", "x" * 500], ["x" * 501, "\x1b[31m"]),
+    "message": (
+        [None, "", "x" * 500, "\u05e9\u05dc\u05d5\u05dd 5\n\u2067\u0645\u2069!", "\u2764\ufe0f"],
+        ["x" * 501, "\x1b[31m", "\x85", "a\u2028b", "\u202egnp.exe", "\ufeff\n\u200d", "\ufe0f"],
+    ),
     "epoch": ([0, 2_000_000_000], [-1, 2_000_000_001]),
     "keep_days": ([1, 31], [0, 32, None, 1.5]),
     "close_after_s": ([None, 60, 31 * 86_400], [59, 31 * 86_400 + 1, "soon"]),
@@ -123,6 +136,13 @@ def test_settings_of_another_version_are_read() -> None:
     assert settings == RoomSettings(total_active_users=7)
 
 
+def test_a_room_with_words_of_before_the_rule_goes_on() -> None:
+    settings = RoomSettings.from_hash({b"title": '"a\u202eb"'.encode()})
+    assert settings.changed({"total_active_users": 7}).title == "a\u202eb"
+    with pytest.raises(SettingError, match="turn the order of others around"):
+        settings.changed({"title": "c\u202ed"})
+
+
 @pytest.mark.parametrize("name", ["a", "0", "shop", "shop-2_b", "a" * 40])
 def test_room_may_have_a_plain_name(name: str) -> None:
     assert room_name(name) == name
@@ -193,6 +213,7 @@ def test_defaults_are_those_of_the_design() -> None:
         "queue_all": False,
         "suspended": False,
         "closed": False,
+        "draining": False,
         "delivery": "redirect",
         "queueing_status_code": 200,
         "when_unavailable": {"action": "closed", "open_limit_s": 600},

@@ -52,6 +52,15 @@ def test_a_theme_is_the_same_after_it_was_kept() -> None:
         ({"texts": {"en": {"rate": {"other": "many"}}}}, "theme.texts", "must hold {n}"),
         ({"texts": {"en": {"rate": "many"}}}, "theme.texts", "must hold {n}"),
         ({"texts": {"en": {"rate": {"one": "one {x}"}}}}, "theme.texts", "must hold {n}"),
+        ({"texts": {"pl": {"rate": {"many": "wiele"}}}}, "theme.texts", "pl.rate: must hold {n}"),
+        ({"texts": {"en": {"go": "Go { n }"}}}, "theme.texts", "a brace that stands for nothing"),
+        ({"texts": {"en": {"keep": "{time}, {"}}}, "theme.texts", "a brace that stands"),
+        ({"texts": {"en": {"go": "\u200b\u2060"}}}, "theme.texts", "en.go: must hold something"),
+        ({"texts": {"en": {"go": "a\x85b"}}}, "theme.texts", "control"),
+        ({"texts": {"en": {"go": "a\u202eb"}}}, "theme.texts", "turn the order"),
+        ({"links": [{"text": "\u00a0\u200b", "url": "https://x"}]}, "theme.links.0.text", "seen"),
+        ({"links": [{"text": "a\u2028b", "url": "https://x"}]}, "theme.links.0.text", "control"),
+        ({"links": [{"text": "a\u202db", "url": "https://x"}]}, "theme.links.0.text", "order"),
     ],
 )
 def test_what_is_not_allowed_is_refused_by_its_name_with_what_is(
@@ -99,6 +108,12 @@ def test_the_owners_words_replace_ours_form_by_form() -> None:
     assert theme.sentences("de", languages()["de"]) == languages()["de"]
     # Ours stay as they are, for all other rooms.
     assert languages()["en"]["go"] == "Go in"
+
+
+def test_marks_that_scripts_need_are_taken() -> None:
+    # Between Arabic and a number; a Persian non-joiner; an emoji of several.
+    for text in ("اذهب\u200f 5", "می\u200cرود", "Go \U0001f469\u200d\U0001f4bb"):
+        assert Theme.read({"texts": {"en": {"go": text}}}).texts["en"]["go"] == text
 
 
 def test_one_sentence_may_stand_for_all_forms() -> None:

@@ -59,6 +59,8 @@ def test_kind_and_size_are_read_off_the_bytes(raw: bytes, found: tuple[str, int,
         (png(0, 10), "0 x 10 pixels"),
         (jpeg(5, 2_001), "5 x 2001"),
         (png(1, 1) + bytes(BYTES_MAX), "at most 100,000"),
+        (png(30, 20) + b"\0\0\0\x08acTL" + bytes(12) + b"IDAT", "is animated"),
+        (webp(b"VP8X", b"\x02" + bytes(3) + b"\x1d\x00\x00\x13\x00\x00"), "is animated"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -79,6 +81,13 @@ def test_the_name_of_a_file_or_its_said_type_decides_nothing() -> None:
 def test_data_that_are_no_base64_are_refused(data: object) -> None:
     with pytest.raises(SettingError):
         Theme.read({"logo": {"data": data}})
+
+
+@pytest.mark.parametrize("alt", ["a\nb", "a\u202eb", "\u200b"])
+def test_what_it_shows_can_be_read(alt: str) -> None:
+    with pytest.raises(SettingError) as refused:
+        Theme.read({"logo": {"data": picture(), "alt": alt}})
+    assert refused.value.name == "theme.logo.alt"
 
 
 def test_a_real_picture_just_small_enough_is_taken() -> None:

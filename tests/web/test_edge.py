@@ -8,8 +8,11 @@ import pytest
 
 from tests.conftest import EDGE_TOKEN, SECRET_KEY
 from tests.web.helpers import Serve, eventually, no_cookies
-from waitroom.clock import now_ms
+from waitroom.clock import new_visitor, now_ms, now_us
+from waitroom.errors import ConfigError
+from waitroom.gate.gate import Gate
 from waitroom.room import Directory, Room, Store
+from waitroom.room.contacts import contacts
 from waitroom.texts import languages
 from waitroom.tokens import CLOCK_SKEW_MS, NOBODY, Pass, Ticket, Tokens
 from waitroom.web.edge import EDGE_SETTINGS, RENEW_MAX
@@ -88,6 +91,42 @@ async def test_an_edge_hears_of_all_rooms_in_order(
         0,
         "closed",
     )
+
+
+async def test_edges_of_one_kind_are_told_apart_by_their_names(
+    http: httpx.AsyncClient, store: Store
+) -> None:
+    for named in (
+        {"User-Agent": "", "CF-Worker": "one.example.com"},
+        {"User-Agent": "", "CF-Worker": "two.example.com"},
+        {"User-Agent": "", "CF-Worker": "<b>"},
+        {"User-Agent": "Python aiohttp/3"},
+    ):
+        assert (await http.get("/api/edge/rooms", headers=BEARER | named)).status_code == 200
+    gate = Gate(
+        service_url=str(http.base_url).rstrip("/"),
+        edge_token=EDGE_TOKEN,
+        secret_keys=[SECRET_KEY],
+        name="shop-eu",
+    )
+    await gate.start()
+    await gate.stop()
+
+    async def names() -> set[str]:
+        return {name for name, _ in await contacts(store)}
+
+    expected = {"worker.one.example.com", "worker.two.example.com", "edge", "gate", "shop-eu"}
+
+    async def all_there() -> bool:
+        return await names() >= expected
+
+    await eventually(all_there)
+    assert await names() == expected
+
+
+def test_a_name_that_no_gate_may_have_is_refused() -> None:
+    with pytest.raises(ConfigError, match="name='a b'"):
+        Gate(service_url="http://127.0.0.1:1", edge_token="x", secret_keys=["k" * 32], name="a b")
 
 
 async def test_an_edge_hears_which_languages_the_splash_page_has(http: httpx.AsyncClient) -> None:
@@ -200,6 +239,45 @@ async def test_closed_and_suspended_rooms_say_so(
     assert (await ask(http, "enter", room="past"))["status"] == "closed"
     found = await ask(http, "enter", room="free", ticket=None)
     assert (found["status"], found["pass"]) == ("suspended", None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "closed", "draining"),
+    [
+        ({"draining": True}, True, True),
+        ({"closed": True}, True, False),
+        ({"closed": True, "draining": True}, True, False),
+        ({}, False, False),
+    ],
+)
+async def test_an_edge_hears_whom_a_room_refuses(
+    http: httpx.AsyncClient,
+    directory: Directory,
+    settings: dict[str, bool],
+    closed: bool,
+    draining: bool,
+) -> None:
+    # An older edge, which knows no draining, gives no tickets away either.
+    await directory.create("past", settings, who="test")
+    await eventually(lambda: _same(names(http), ["past", "shop"]))
+    past = (await rooms(http)).json()["rooms"][0]
+    assert (past["closed"], past["draining"]) == (closed, draining)
+
+
+async def test_no_edge_gets_a_newcomer_into_a_draining_room(
+    http: httpx.AsyncClient, directory: Directory
+) -> None:
+    sale = await directory.create("sale", {"total_active_users": 2}, who="test")
+    before = TOKENS.sign_ticket(Ticket("sale", new_visitor(), now_us()))
+    await directory.update("sale", {"draining": True}, who="test")
+    late = TOKENS.sign_ticket(Ticket("sale", new_visitor(), now_us()))
+    # Its pass ran out a moment ago, and no seat is behind it any more.
+    lapsed = TOKENS.sign_pass(Pass("sale", new_visitor(), now_ms() - 60_000, 0))
+    for shown in ({}, {"ticket": late}, {"pass": lapsed}, {"ticket": late, "pass": lapsed}):
+        found = await ask(http, "enter", room="sale", **shown)
+        assert (found["status"], found["ticket"], found["pass"]) == ("closed", None, None)
+    assert (await sale.figures()).active == 0
+    assert (await ask(http, "enter", room="sale", ticket=before))["status"] == "admitted"
 
 
 @pytest.mark.parametrize("name", ["nowhere", "", "../x", "{shop}", "SHOP", "x" * 1_000, "shop\n"])

@@ -10,7 +10,6 @@ import pytest
 
 from tests.browser.theming import GOOD, picture, wear
 from tests.web.helpers import PAGE, Serve, Site, WebProcess, eventually, no_cookies
-from waitroom.clock import monotonic_s
 from waitroom.errors import RoomChangedError, RoomNotFoundError, SettingError
 from waitroom.room import Directory, Keys, Room, Store
 from waitroom.room.theme import Theme
@@ -25,8 +24,6 @@ from waitroom.room.theme_store import (
 from waitroom.web.splash import THEME_HEADER
 
 FULL = "/__waitroom/full"
-#: So soon all processes show a change.
-SEEN_S = 2.0
 
 
 async def page(http: httpx.AsyncClient, path: str = FULL, **headers: str) -> httpx.Response:
@@ -111,7 +108,7 @@ async def test_files_that_no_theme_has_are_not_there(
     assert (await http.get(f"/__waitroom/nowhere/theme/{version}.css")).status_code == 404
 
 
-async def test_other_processes_show_a_change_within_two_seconds(
+async def test_other_processes_show_a_change_too(
     start_web: Callable[..., Awaitable[list[WebProcess]]],
     store: Store,
     directory: Directory,
@@ -122,11 +119,8 @@ async def test_other_processes_show_a_change_within_two_seconds(
         for raw in (GOOD, GOOD | {"logo": None, "css": ""}, {}):
             theme = Theme.read(raw)
             version = await publish_theme(store, directory, "full", theme, who="test")
-            began_s = monotonic_s()
             for each in processes:
                 found = await shows(http, version, f"{each.url}{FULL}")
-                took_s = monotonic_s() - began_s
-                assert took_s < SEEN_S + 1, f"{took_s:.1f} s"
                 for address in re.findall(rf"{FULL}/theme/[^\"]+", found.text):
                     # Its files come from whichever process is asked.
                     for other in processes:

@@ -324,6 +324,36 @@ async def test_a_closed_room_refuses_newcomers_with_its_message(
     assert int(found.headers["retry-after"]) >= 1
 
 
+async def test_a_draining_room_refuses_newcomers_and_lets_the_line_in(
+    http: httpx.AsyncClient, directory: Directory
+) -> None:
+    sale = await directory.create("sale", {"total_active_users": 0, "message": "Over"}, who="test")
+    mine = await http.post("/__waitroom/sale/enter")
+    ticket = {"Cookie": f"waitroom_ticket_sale={mine.cookies['waitroom_ticket_sale']}"}
+    http.cookies.clear()
+    await directory.update("sale", {"draining": True}, who="test")
+    found = await http.post("/__waitroom/sale/enter")
+    answer = found.json()
+    assert (answer["status"], answer["position"], answer["message"]) == ("closed", None, "Over")
+    assert "set-cookie" not in found.headers
+    page = await http.get("/__waitroom/sale?nojs=1&return_to=/")
+    assert "Closed for now" in page.text
+
+    async def known() -> bool:
+        found = (await http.get("/__waitroom/sale/status", headers=ticket)).json()
+        assert (found["status"], found["position"]) == ("waiting", 1)
+        return bool(found["state"] == "draining")
+
+    await eventually(known)
+    await directory.update("sale", {"total_active_users": 1}, who="test")
+    await sale.admit()
+    assert (await http.get("/__waitroom/sale/status", headers=ticket)).json()[
+        "status"
+    ] == "admitted"
+    going = await http.get("/__waitroom/sale/go?return_to=/buy", headers=ticket)
+    assert (going.status_code, going.headers["location"]) == (303, "/buy")
+
+
 async def test_a_suspended_room_lets_everybody_through_without_a_seat(
     http: httpx.AsyncClient, directory: Directory
 ) -> None:

@@ -32,6 +32,18 @@ def test_waits_read_as_people_say_them() -> None:
     assert words("de").wait({"low": 6_000, "high": 10_200}) == "1,5–3 Stunden"
     assert words("ja").wait({"low": 300, "high": 300}) == "約5 分"
     assert "دقائق" in words("ar").wait({"low": 180, "high": 600})
+    # Sentences that ask for no other case of the words for time than CLDR has.
+    two = {"low": 120, "high": 120}
+    assert words("pl").wait(two) == "Mniej więcej 2 minuty"
+    assert words("es").wait({"low": 7_200, "high": 7_200}) == "Alrededor de 2 horas"
+    assert words("de").wait({"low": 0, "high": 259_200}) == "Weniger als 3 Tage"
+
+
+def test_numbers_have_the_digits_of_where_the_visitor_lives() -> None:
+    assert words("ar", "ar-EG").number(1_234) == "١٬٢٣٤"
+    assert words("ar", "ar-EG").wait({"low": 180, "high": 600}) == "٣–١٠ دقائق"
+    assert words("ar", "ar-MA").number(1_234) == "1.234"
+    assert words("hi", "hi-IN").number(123_456) == "1,23,456"
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,7 @@ class Account:
         recovery_left: How many recovery codes are left.
         made_ms: When it was made, milliseconds since the epoch.
         last_in_ms: When it last signed in; None for never.
+        version: Of all but the last sign-in; also the answer's ETag.
     """
 
     name: str
@@ -100,13 +101,15 @@ class Account:
     recovery_left: int
     made_ms: int
     last_in_ms: int | None
+    version: str
 
 
-def shown(record: Record, last_in_ms: int | None = None) -> Account:
+def shown(record: Record, version: str, last_in_ms: int | None = None) -> Account:
     """Return an account without anything secret.
 
     Args:
         record: As it is kept.
+        version: Of the record, or of an older one.
         last_in_ms: When it last signed in; None for never.
     """
     return Account(
@@ -118,6 +121,7 @@ def shown(record: Record, last_in_ms: int | None = None) -> Account:
         len(record.recovery),
         record.made_ms,
         last_in_ms,
+        version,
     )
 
 
@@ -153,6 +157,12 @@ def sorted_rooms(rooms: Iterable[str] | None) -> tuple[str, ...] | None:
     return None if rooms is None else tuple(sorted(set(rooms)))
 
 
+def access(account: Account | Record) -> dict[str, Any]:
+    """Return what an account may do and where, in the types of JSON."""
+    rooms = None if account.rooms is None else list(account.rooms)
+    return {"role": account.role, "rooms": rooms}
+
+
 def differences(before: Record | None, after: Record | None) -> dict[str, list[Any]]:
     """Return what the audit trail says of a change: field -> value before and after.
 
@@ -162,7 +172,7 @@ def differences(before: Record | None, after: Record | None) -> dict[str, list[A
     """
     was, now = _told(before), _told(after)
     found = {field: [was[field], now[field]] for field in was if was[field] != now[field]}
-    for field in ("password", "link"):
+    for field in ("password", "totp", "link"):
         old, new = (getattr(record, field, "") for record in (before, after))
         if old != new:
             found[field] = ["set" if old else None, "new" if new else None]
@@ -173,10 +183,9 @@ def differences(before: Record | None, after: Record | None) -> dict[str, list[A
 
 def _told(record: Record | None) -> dict[str, Any]:
     if record is None:
-        return dict.fromkeys(("role", "rooms", "totp", "recovery_codes"))
+        return dict.fromkeys(("role", "rooms", "recovery_codes"))
     return {
         "role": record.role,
         "rooms": "all" if record.rooms is None else list(record.rooms),
-        "totp": bool(record.totp),
         "recovery_codes": len(record.recovery),
     }

@@ -54,7 +54,7 @@ class Accounts(Managing):
         self._throttle = Throttle(self._scripts, self._keyring, self._times)
         self._browsers = Browsers(self._keyring)
         #: Second factors: begin, confirm, remove.
-        self.totp = SecondFactor(self._book, self._keyring, self._times, self._prove)
+        self.totp = SecondFactor(self._book, self._keyring, self._times, self._prove, self._open)
 
     async def accept(self, value: str, password: str, name: str = "") -> SignIn | None:
         """Set a password by a link, which then counts no more, and sign in.

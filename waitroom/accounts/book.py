@@ -21,6 +21,8 @@ from waitroom.accounts.errors import (
     LinkError,
 )
 from waitroom.accounts.scripts import MOST, Scripts
+from waitroom.accounts.trail import trail_of
+from waitroom.edits import NEVER, newer
 from waitroom.room.store import Store, store_errors
 
 #: How often a change is tried again because others changed the same account meanwhile.
@@ -41,6 +43,7 @@ class Book:
     """
 
     def __init__(self, store: Store, scripts: Scripts) -> None:
+        self._store = store
         self._redis = store.redis
         self._scripts = scripts
 
@@ -70,18 +73,34 @@ class Book:
             raise AccountNotFoundError(name)
         return found
 
-    async def all(self) -> list[tuple[Record, int | None]]:
-        """Return all accounts by name, each with when it last signed in.
+    async def version(self, name: str) -> str:
+        """Return the version of an account; read before the account, it is never newer.
 
         Raises:
             StoreError: If Redis failed.
         """
         with store_errors():
+            found = await self._redis.hget(keys.VERSIONS, name)
+        return found.decode() if found else NEVER
+
+    async def all(self) -> list[tuple[Record, str, int | None]]:
+        """Return all accounts by name, each with its version and when it last signed in.
+
+        Raises:
+            StoreError: If Redis failed.
+        """
+        with store_errors():
+            # Before the accounts: a version must not be newer than what it is shown with.
+            versions = await self._redis.hgetall(keys.VERSIONS)
             texts = await self._redis.hvals(keys.ACCOUNTS)
             seen = await self._redis.hgetall(keys.LAST_IN)
         records = sorted(map(Record.from_json, texts), key=lambda record: record.name)
         return [
-            (record, int(at) if (at := seen.get(record.name.encode())) else None)
+            (
+                record,
+                versions.get(record.name.encode(), NEVER.encode()).decode(),
+                int(at) if (at := seen.get(record.name.encode())) else None,
+            )
             for record in records
         ]
 
@@ -121,6 +140,7 @@ class Book:
         who: str,
         *,
         quiet: bool = False,
+        version: str | None = None,
     ) -> Record:
         """Change an account; its sign-ins end when what they stand for has changed.
 
@@ -130,6 +150,7 @@ class Book:
             who: For the audit trail.
             quiet: What is changed is nobody's decision: sign-ins go on, and the audit trail says
                 nothing.
+            version: That its editor saw; None checks nothing.
 
         Returns:
             The account as it is now.
@@ -137,6 +158,7 @@ class Book:
         Raises:
             AccountNotFoundError: If there is none.
             AccountChangedError: If others changed it again and again meanwhile.
+            VersionError: If somebody has changed it since that version.
             LastOwnerError: If no owner would be left; nothing was changed.
             StoreError: If Redis failed. It may have been changed.
         """
@@ -144,6 +166,7 @@ class Book:
             text, before = await self._read(name)
             if before is None:
                 raise AccountNotFoundError(name)
+            await self._refuse_newer(name, version)
             after = decide(before)
             if not quiet and _standing(after) != _standing(before):
                 after = replace(after, stamp=new_stamp())
@@ -151,16 +174,18 @@ class Book:
                 return after
         raise AccountChangedError(name)
 
-    async def delete(self, name: str, who: str) -> None:
+    async def delete(self, name: str, who: str, *, version: str | None = None) -> None:
         """Delete an account; its sign-ins end with it.
 
         Args:
             name: Whose.
             who: For the audit trail.
+            version: That its editor saw; None checks nothing.
 
         Raises:
             AccountNotFoundError: If there is none.
             AccountChangedError: If others changed it again and again meanwhile.
+            VersionError: If somebody has changed it since that version.
             LastOwnerError: If no owner would be left; nothing was changed.
             StoreError: If Redis failed. It may have been deleted.
         """
@@ -168,9 +193,15 @@ class Book:
             text, before = await self._read(name)
             if before is None:
                 raise AccountNotFoundError(name)
+            await self._refuse_newer(name, version)
             if await self._write(text, before, None, who) == "done":
                 return
         raise AccountChangedError(name)
+
+    async def _refuse_newer(self, name: str, version: str | None) -> None:
+        """Return if a version is still the account's, or was when its text was read."""
+        if version is not None and await self.version(name) != version:
+            raise newer(reversed(await trail_of(self._store, name, since=version)))
 
     async def _read(self, name: str) -> tuple[bytes, Record | None]:
         if not NAME.fullmatch(name):
@@ -210,5 +241,5 @@ class Book:
 
 
 def _standing(record: Record) -> tuple[object, ...]:
-    """Return what sign-ins stand for: another password, role or rooms ends them."""
-    return record.password, record.role, record.rooms, record.stamp
+    """Return what sign-ins stand for: another password, code, role or rooms ends them."""
+    return record.password, record.totp, record.role, record.rooms, record.stamp

@@ -1,4 +1,7 @@
-"""What somebody does with their own second factor: begin it, confirm it, remove it."""
+"""What somebody does with their own second factor: begin it, confirm it, remove it.
+
+Whatever changes it ends all sign-ins of the account, and begins a new one for who did.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -7,6 +10,8 @@ from waitroom.accounts import totp
 from waitroom.accounts.account import Record
 from waitroom.accounts.book import Book
 from waitroom.accounts.digests import Keyring
+from waitroom.accounts.errors import SecondFactorError
+from waitroom.accounts.signins import SignIn
 from waitroom.accounts.times import Times
 from waitroom.accounts.totp import Offer
 from waitroom.accounts.who import Who
@@ -20,6 +25,7 @@ class SecondFactor:
         keyring: The signing keys, of which secrets are made.
         times: The clock.
         prove: Returns the account of somebody who also knows its password.
+        open_: Begins a sign-in.
     """
 
     def __init__(
@@ -28,11 +34,13 @@ class SecondFactor:
         keyring: Keyring,
         times: Times,
         prove: Callable[[Who, str], Awaitable[Record]],
+        open_: Callable[[Record], Awaitable[SignIn]],
     ) -> None:
         self._book = book
         self._keyring = keyring
         self._times = times
         self._prove = prove
+        self._open = open_
 
     async def begin(self, who: Who, password: str) -> Offer:
         """Offer a second factor; it counts once its first code was entered.
@@ -58,15 +66,18 @@ class SecondFactor:
         )
         return totp.offer(self._keyring, who.name, text)
 
-    async def confirm(self, who: Who, code: str) -> list[str]:
+    async def confirm(self, who: Who, code: str) -> tuple[list[str], SignIn]:
         """Have the second factor count from now on.
+
+        A code that does not fit ends the offer, so nobody finds one by trying.
 
         Args:
             who: Whose it is.
             code: What the authenticator shows.
 
         Returns:
-            Ten recovery codes, each for one sign-in; they are not shown again.
+            Ten recovery codes, each for one sign-in, which are not shown again; and the sign-in
+            that goes on.
 
         Raises:
             SecondFactorError: If nothing was offered, or the code does not fit.
@@ -75,19 +86,28 @@ class SecondFactor:
         now_ms = await self._times.now_ms()
         codes = totp.new_recovery_codes()
         digests = tuple(totp.recovery_digest(who.name, code) for code in codes)
-        await self._book.change(
-            who.name,
-            lambda record: totp.confirmed(record, self._keyring, code, now_ms, digests),
-            str(who),
-        )
-        return codes
+        try:
+            record = await self._book.change(
+                who.name,
+                lambda record: totp.confirmed(record, self._keyring, code, now_ms, digests),
+                str(who),
+            )
+        except SecondFactorError:
+            await self._book.change(
+                who.name, lambda record: replace(record, totp_offer=""), str(who), quiet=True
+            )
+            raise
+        return codes, await self._open(record)
 
-    async def remove(self, who: Who, password: str) -> None:
+    async def remove(self, who: Who, password: str) -> SignIn:
         """Take the second factor away.
 
         Args:
             who: Whose it is.
             password: Theirs.
+
+        Returns:
+            The sign-in that goes on.
 
         Raises:
             ThrottledError: If the next attempt is due later.
@@ -95,4 +115,4 @@ class SecondFactor:
             StoreError: If Redis failed. Asking again is safe.
         """
         await self._prove(who, password)
-        await self._book.change(who.name, totp.removed, str(who))
+        return await self._open(await self._book.change(who.name, totp.removed, str(who)))

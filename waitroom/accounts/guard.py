@@ -1,23 +1,17 @@
-"""What stands before the views of the console and of the API.
+"""What a request shows of who sends it: the console's cookies and CSRF token, the API's bearer.
 
-``require`` is for views of the console: a cookie, and for whatever is no GET a CSRF token.
-``bearer`` is for views of the API: an API token and nothing else, so no other site's form reaches
-it. Both check the role, in the room that the view's address names, and keep answers out of caches.
+The API takes an API token and nothing else, so no other site's form reaches it.
 """
 
 import re
-from collections.abc import Awaitable, Callable
-from functools import wraps
-from typing import Any, ParamSpec
-from urllib.parse import quote
 
-from quart import Response, current_app, g, make_response, redirect, request
+from quart import Response, current_app, g, request
 
 from waitroom.accounts import cookies
 from waitroom.accounts.accounts import Accounts
 from waitroom.accounts.errors import CsrfError, UnauthorizedError
-from waitroom.accounts.signins import SignedIn, SignIn, csrf_fits, csrf_token
-from waitroom.accounts.who import Role, Who
+from waitroom.accounts.signins import SignIn, csrf_fits
+from waitroom.accounts.who import Who
 
 #: Where ``Accounts`` hangs in the Quart application.
 EXTENSION = "waitroom.accounts"
@@ -29,11 +23,6 @@ CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 #: A page of the console, in plain characters.
 _PAGE = re.compile(r"/console(?:[/?][!-\[\]-~]*)?")
-_READING = ("GET", "HEAD", "OPTIONS")
-
-P = ParamSpec("P")
-View = Callable[P, Awaitable[Any]]
-Guarded = Callable[P, Awaitable[Response]]
 
 
 def accounts() -> Accounts:
@@ -43,79 +32,9 @@ def accounts() -> Accounts:
 
 
 def who() -> Who:
-    """Return who sends this request; for views behind ``require`` or ``bearer``."""
+    """Return who sends this request; for views of the API."""
     found: Who = g.waitroom_who
     return found
-
-
-def signed_in() -> SignedIn:
-    """Return the sign-in of this request; for views behind ``require``."""
-    found: SignedIn = g.waitroom_signed_in
-    return found
-
-
-def csrf() -> str:
-    """Return the CSRF token for the forms of this page; for views behind ``require``."""
-    return csrf_token(cookie())
-
-
-def require(
-    role: Role, *, room: str | None = None, touch: bool = True
-) -> Callable[[View[P]], Guarded[P]]:
-    """Let a view of the console be seen by those who may.
-
-    Args:
-        role: The least powerful role that may.
-        room: Name of the view's argument that names a room, which has to be theirs; None when
-            the view is about the whole installation. A viewer of some rooms may see a page of
-            role ``viewer``: it has to leave out the other rooms.
-        touch: Whether asking is a use of the sign-in; False for what a page does by itself.
-
-    Returns:
-        A decorator for async views. Raises ``UnauthorizedError`` where a page is not redirected to
-        the sign-in, ``CsrfError`` and ``ForbiddenError``.
-    """
-
-    def decorate(view: View[P]) -> Guarded[P]:
-        @wraps(view)
-        async def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
-            found = await accounts().who_of_cookie(cookie(), touch=touch)
-            if found is None:
-                return _uncached(_to_sign_in())
-            if request.method not in _READING:
-                await check_csrf()
-            found.who.require(role, None if room is None else str(kwargs[room]))
-            g.waitroom_who, g.waitroom_signed_in = found.who, found
-            return _uncached(await make_response(await view(*args, **kwargs)))
-
-        return guarded
-
-    return decorate
-
-
-def bearer(role: Role, *, room: str | None = None) -> Callable[[View[P]], Guarded[P]]:
-    """Let a view of the API be asked by those who may.
-
-    Args:
-        role: The least powerful role that may.
-        room: Name of the view's argument that names a room, which has to be the token's; None
-            when the view is about the whole installation.
-
-    Returns:
-        A decorator for async views. Raises ``UnauthorizedError`` and ``ForbiddenError``.
-    """
-
-    def decorate(view: View[P]) -> Guarded[P]:
-        @wraps(view)
-        async def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
-            found = await who_of_bearer()
-            found.require(role, None if room is None else str(kwargs[room]))
-            g.waitroom_who = found
-            return _uncached(await make_response(await view(*args, **kwargs)))
-
-        return guarded
-
-    return decorate
 
 
 async def who_of_bearer() -> Who:
@@ -146,20 +65,21 @@ async def check_csrf() -> None:
 
 
 def check_origin() -> None:
-    """Return unless the browser says that another site sent this request.
+    """Return if the browser says that a page of this site sent this request.
 
-    Enough for forms without a sign-in, such as that of the sign-in itself.
+    Enough for forms without a sign-in, such as that of the sign-in itself. Every browser says so
+    with every form, so whoever leaves it out is refused: nobody is signed in to a stranger's
+    account by one that was made to keep silent.
 
     Raises:
-        CsrfError: If it was sent from elsewhere.
+        CsrfError: If it was sent from elsewhere, or from nowhere.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         if site not in ("same-origin", "none"):
             raise CsrfError
         return
-    origin = request.headers.get("Origin")
-    if origin is not None and origin.partition("://")[2] != request.host:
+    if request.headers.get("Origin", "").partition("://")[2] != request.host:
         raise CsrfError
 
 
@@ -199,13 +119,13 @@ def keep(response: Response, sign_in: SignIn) -> None:
         cookies.browser_cookie(sign_in.browser, secure=secure()),
     ):
         response.headers.add("Set-Cookie", value)
-    _uncached(response)
+    response.headers["Cache-Control"] = "no-store"
 
 
 def forget(response: Response) -> None:
     """Have the browser delete the sign-in's cookie; it stays known."""
     response.headers.add("Set-Cookie", cookies.sign_in_cookie("", secure=secure()))
-    _uncached(response)
+    response.headers["Cache-Control"] = "no-store"
 
 
 def next_path(value: str | None) -> str:
@@ -223,18 +143,3 @@ def _cookies() -> tuple[str, str]:
     # HTTP/2 sends them in several headers.
     header = "; ".join(request.headers.getlist("Cookie"))
     return cookies.shown(header, secure=secure())
-
-
-def _to_sign_in() -> Response:
-    if "text/html" not in request.headers.get("Accept", ""):
-        raise UnauthorizedError
-    here = request.full_path.rstrip("?") if request.method == "GET" else ""
-    where = f"{SIGN_IN}?next={quote(here, safe='/')}" if here else SIGN_IN
-    found: Any = redirect(where, 303)
-    return found  # type: ignore[no-any-return]
-
-
-def _uncached(response: Any) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    found: Response = response
-    return found

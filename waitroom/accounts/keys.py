@@ -12,6 +12,8 @@ ACCOUNTS = f"{_PREFIX}accounts"
 CHIEFS = f"{_PREFIX}chiefs"
 #: Hash: account's name -> last sign-in, ms since epoch.
 LAST_IN = f"{_PREFIX}last_in"
+#: Hash: account's name -> id of its newest row in the trail.
+VERSIONS = f"{_PREFIX}versions"
 #: Hash: API token's name -> record as JSON.
 TOKENS = f"{_PREFIX}tokens"
 #: Hash: digest of an API token -> its name.

@@ -3,11 +3,12 @@
 Whoever acts is a ``Who`` and is asked whether they may; their own account is everybody's own.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from waitroom.accounts import totp
-from waitroom.accounts.account import Account, Record, account_name, shown, sorted_rooms
+from waitroom.accounts.account import Account, Record, access, account_name, shown, sorted_rooms
 from waitroom.accounts.book import Book, new_stamp
 from waitroom.accounts.digests import digest
 from waitroom.accounts.errors import AccountExistsError
@@ -15,8 +16,9 @@ from waitroom.accounts.links import Link, Links
 from waitroom.accounts.scripts import Scripts
 from waitroom.accounts.times import Times
 from waitroom.accounts.tokens import ApiTokens
-from waitroom.accounts.trail import TrailRow, read_trail
+from waitroom.accounts.trail import TrailRow, read_trail, trail_of
 from waitroom.accounts.who import Role, Who
+from waitroom.edits import conflict, met
 from waitroom.room.store import Store
 
 
@@ -58,7 +60,7 @@ class Managing:
     ) -> Link:
         """Make an account, and the link by which its owner sets the password.
 
-        An account whose link was not used yet gets another link, and role and rooms anew.
+        An account whose link was not used yet gets another link.
 
         Args:
             who: Who invites; owners of all rooms may.
@@ -70,6 +72,8 @@ class Managing:
             ForbiddenError: If they may not.
             AccountNameError: If the name is not allowed.
             AccountExistsError: If there is an account with a password: ``reset_link`` is for it.
+            ConflictError: If somebody was invited under this name with another role or other
+                rooms: ``change`` is for it.
             AccountsFullError: If there are too many.
             StoreError: If Redis failed. Asking again is safe.
         """
@@ -81,7 +85,9 @@ class Managing:
         def again(record: Record) -> Record:
             if record.password:
                 raise AccountExistsError(name)
-            return replace(record, role=role, rooms=allowed, link=digest(link.value))
+            if found := met(access(record), access(made), access(made)):
+                raise _MetError(*found)
+            return replace(record, link=digest(link.value))
 
         made = Record(
             name,
@@ -94,7 +100,7 @@ class Managing:
         try:
             await self._book.make(made, str(who))
         except AccountExistsError:
-            await self._book.change(name, again, str(who))
+            await self._change(name, again, str(who))
         return link
 
     async def reset_link(self, who: Who, name: str, *, drop_totp: bool = False) -> Link:
@@ -148,7 +154,8 @@ class Managing:
             StoreError: If Redis failed.
         """
         _own_or_owner(who, name)
-        return shown(await self._book.get(name))
+        version = await self._book.version(name)
+        return shown(await self._book.get(name), version)
 
     async def accounts(self, who: Who) -> list[Account]:
         """Return all accounts by name.
@@ -163,7 +170,16 @@ class Managing:
         who.require("owner")
         return [shown(*found) for found in await self._book.all()]
 
-    async def change(self, who: Who, name: str, role: Role, rooms: Iterable[str] | None) -> Account:
+    async def change(
+        self,
+        who: Who,
+        name: str,
+        role: Role,
+        rooms: Iterable[str] | None,
+        *,
+        seen: Mapping[str, Any] | None = None,
+        version: str | None = None,
+    ) -> Account:
         """Give an account another role or other rooms; its sign-ins end.
 
         Args:
@@ -171,37 +187,62 @@ class Managing:
             name: The account's.
             role: What it may do from now on.
             rooms: Names of its rooms; None means all, those of tomorrow too.
+            seen: Role and rooms as the editor saw them; None checks nothing.
+            version: That the editor saw; None checks nothing. Stricter: any change since is
+                refused.
 
         Raises:
             ForbiddenError: If they may not.
             AccountNotFoundError: If there is none.
+            ConflictError: If somebody else has given it another role or other rooms since it was
+                seen; nothing was changed.
+            VersionError: If somebody has changed it since that version; likewise.
             LastOwnerError: If no owner of all rooms would be left; nothing was changed.
             StoreError: If Redis failed. Asking again is safe.
         """
         who.require("owner")
         allowed = sorted_rooms(rooms)
-        return shown(
-            await self._book.change(
-                name, lambda record: replace(record, role=role, rooms=allowed), str(who)
-            )
-        )
 
-    async def delete(self, who: Who, name: str) -> None:
+        def given(record: Record) -> Record:
+            after = replace(record, role=role, rooms=allowed)
+            if found := met(access(record), seen or {}, access(after)):
+                raise _MetError(*found)
+            return after
+
+        await self._change(name, given, str(who), version)
+        return await self.account(who, name)
+
+    async def _change(
+        self,
+        name: str,
+        decide: Callable[[Record], Record],
+        who: str,
+        version: str | None = None,
+    ) -> None:
+        try:
+            await self._book.change(name, decide, who, version=version)
+        except _MetError as e:
+            field, value = e.args
+            raise conflict(field, value, await trail_of(self._store, name)) from None
+
+    async def delete(self, who: Who, name: str, *, version: str | None = None) -> None:
         """Delete an account; its sign-ins and API tokens end.
 
         Args:
             who: Who deletes it; owners of all rooms may.
             name: The account's.
+            version: That the editor saw; None checks nothing.
 
         Raises:
             ForbiddenError: If they may not.
             AccountNotFoundError: If there is none.
+            VersionError: If somebody has changed it since that version; nothing was deleted.
             LastOwnerError: If no owner of all rooms would be left; nothing was changed.
             StoreError: If Redis failed. Asking again is safe.
         """
         who.require("owner")
         try:
-            await self._book.delete(name, str(who))
+            await self._book.delete(name, str(who), version=version)
         finally:
             # They count no more already; but an account of the same name must not revive them.
             # Also when it is gone already: who deleted it may have been cut off here.
@@ -222,6 +263,10 @@ class Managing:
         """
         who.require("owner")
         return await read_trail(self._store, before=before, limit=limit)
+
+
+class _MetError(Exception):
+    """Somebody was quicker: which field, and its value now."""
 
 
 def _own_or_owner(who: Who, name: str) -> None:

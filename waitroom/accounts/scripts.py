@@ -63,7 +63,7 @@ class Scripts:
         Source:
             ``scripts/write.lua``
         """
-        names = [keys.ACCOUNTS, keys.CHIEFS, keys.LAST_IN, keys.AUDIT]
+        names = [keys.ACCOUNTS, keys.CHIEFS, keys.LAST_IN, keys.AUDIT, keys.VERSIONS]
         flags = [int(chief), int(first)]
         args = [name, before, after, *flags, MOST, AUDIT_LENGTH, who, changes]
         said: bytes = await self._run("write", names, args)

@@ -1,8 +1,9 @@
 """Sign-ins: who holds a cookie of the console, and for how long.
 
 The cookie is 256 random bits; Redis knows its digest only. A sign-in holds its account's stamp:
-when password, role or rooms change, the account gets another stamp, and all its sign-ins end with
-the very next request. The CSRF token of a sign-in is made of its cookie, so it is kept nowhere.
+when password, second factor, role or rooms change, the account gets another stamp, and all its
+sign-ins end with the very next request. The CSRF token of a sign-in is made of its cookie, so it is
+kept nowhere.
 """
 
 import hmac

@@ -24,6 +24,7 @@ from waitroom.accounts.errors import (
 from waitroom.accounts.scripts import MOST, Scripts
 from waitroom.accounts.times import Times
 from waitroom.accounts.who import Role, Who
+from waitroom.errors import VersionError
 from waitroom.room.store import Store, store_errors
 
 PREFIX = "wrt_"
@@ -48,6 +49,7 @@ class ApiToken:
         expires_ms: When it ends, milliseconds since the epoch; None for never.
         used_ms: When it was last used, to the minute; None for never.
         counts: Whether it counts: it has not ended, and who made it is an owner of all rooms.
+        version: Tells it from an earlier or later one of its name.
     """
 
     name: str
@@ -58,6 +60,7 @@ class ApiToken:
     expires_ms: int | None
     used_ms: int | None
     counts: bool
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,16 @@ class _Kept:
     expires_ms: int
     digest: str
 
+    @property
+    def version(self) -> str:
+        # A token is made and revoked, never changed.
+        return self.digest[:16]
+
     def shown(self, used_ms: int | None, counts: bool) -> ApiToken:
         rooms = None if self.rooms is None else tuple(self.rooms)
         return ApiToken(
             *(self.name, self.role, rooms, self.by, self.made_ms),
-            *(self.expires_ms or None, used_ms, counts),
+            *(self.expires_ms or None, used_ms, counts, self.version),
         )
 
     def told(self) -> dict[str, object]:
@@ -185,20 +193,24 @@ class ApiTokens:
             found.append(kept.shown(int(at) if at else None, counts))
         return found
 
-    async def revoke(self, who: Who, name: str) -> None:
+    async def revoke(self, who: Who, name: str, *, version: str | None = None) -> None:
         """Delete a token; it counts no more.
 
         Args:
             who: Who revokes it; owners of all rooms may.
             name: The token's.
+            version: That the editor saw; None checks nothing.
 
         Raises:
             ForbiddenError: If they may not.
             AccountNotFoundError: If there is none.
+            VersionError: If it is another one of this name; nothing was revoked.
             StoreError: If Redis failed. Asking again is safe.
         """
         who.require("owner")
         kept, text = await self._read(name)
+        if version is not None and kept.version != version:
+            raise VersionError([])
         changes = orjson.dumps({"token": [kept.told(), None]})
         said = await self._scripts.revoke(name, text, kept.digest, who=str(who), changes=changes)
         if said != "done":

@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 
 from waitroom.accounts import keys
+from waitroom.edits import after
+from waitroom.room.hand import TrailRow as Deed
 from waitroom.room.store import Store, store_errors
 
 #: Most rows of one answer.
@@ -24,8 +26,8 @@ class TrailRow:
         at_ms: When, milliseconds since the epoch.
         who: Who made it, such as `ada`, `token deploy` or `cli root`.
         about: What was changed: an account's name, or `token` and an API token's name.
-        changes: Field -> value before and after; None for none. Of passwords and links it only
-            says that they are new.
+        changes: Field -> value before and after; None for none. Of passwords, second
+            factors and links it only says that they are new.
     """
 
     id: str
@@ -54,6 +56,28 @@ async def read_trail(store: Store, *, before: str = "", limit: int = 100) -> lis
     with store_errors():
         rows = await store.redis.xrevrange(keys.AUDIT, last, "-", count=count)
     return [_row(row.decode(), fields) for row, fields in rows]
+
+
+async def trail_of(
+    store: Store, about: str, *, since: str | None = None, limit: int = 1_000
+) -> list[Deed]:
+    """Return changes of one account, the newest first.
+
+    Args:
+        store: Where accounts live.
+        about: Its name.
+        since: Only changes that are newer than this version.
+        limit: Most rows looked through.
+
+    Raises:
+        VersionError: If ``since`` is no version of ours.
+        StoreError: If Redis failed.
+    """
+    first = "-" if since is None else after(since)
+    with store_errors():
+        rows = await store.redis.xrevrange(keys.AUDIT, "+", first, count=limit)
+    found = [_row(row.decode(), fields) for row, fields in rows]
+    return [Deed(row.id, row.who, row.changes) for row in found if row.about == about]
 
 
 def _row(row: str, fields: dict[bytes, bytes]) -> TrailRow:

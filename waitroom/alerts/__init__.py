@@ -8,7 +8,9 @@ from .quiet import Quiet as Quiet
 from .rules import KINDS as KINDS
 from .rules import LIMITS as LIMITS
 from .rules import ROOM_KINDS as ROOM_KINDS
+from .rules import RoomRule as RoomRule
 from .rules import Rule as Rule
+from .rules import RuleShown as RuleShown
 from .shown import AlertsNow as AlertsNow
 from .shown import ChannelShown as ChannelShown
 from .shown import ConditionShown as ConditionShown

@@ -1,8 +1,9 @@
 """What an owner can do with alerts: the one door for console, API and command line.
 
 Each method asks first whether ``who`` may (``ForbiddenError``), and leaves who changed what in the
-trail. Channels, rules and what was given up are for owners of all rooms; how things stand, each
-sees for the rooms that are theirs. Whatever reaches Redis raises ``StoreError`` when it fails.
+trail. Channels, general rules and what was given up are for owners of all rooms; the rules of one
+room are for its owners; how things stand, each sees for the rooms that are theirs. Whatever reaches
+Redis raises ``StoreError`` when it fails.
 
 For an API or a console, all results are pydantic models: ``model_dump(mode="json")`` is what is
 shown. ``save_channel`` and ``save_rule`` take what came in as JSON, raise ``SettingError`` that
@@ -10,27 +11,37 @@ names the field, and can be fed from a form.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from waitroom import clock
 from waitroom.accounts.who import Who
 from waitroom.alerts import keys
 from waitroom.alerts.alert import Alert, Delivery
-from waitroom.alerts.book import Book
+from waitroom.alerts.book import Book, about
 from waitroom.alerts.channels import Channel, read_channel
 from waitroom.alerts.errors import (
+    AlertChangedError,
     AlertNotFoundError,
     ChannelNotFoundError,
+    ChannelOffError,
     DeliveryError,
     TestTooSoonError,
 )
 from waitroom.alerts.outcomes import note_failure, note_success, outcomes
-from waitroom.alerts.rules import Rule, read_rule, with_defaults
+from waitroom.alerts.rules import (
+    RoomRule,
+    Rule,
+    RuleShown,
+    read_rule,
+    room_rules,
+    with_defaults,
+)
 from waitroom.alerts.senders import send
 from waitroom.alerts.shown import AlertsNow, ChannelShown, show_channel, show_condition
 from waitroom.alerts.texts import make_test
 from waitroom.config import Config
-from waitroom.errors import SettingError
+from waitroom.edits import NEVER, conflict, met, newer
+from waitroom.errors import RoomNotFoundError, SettingError
 from waitroom.room import Store
 from waitroom.room.keys import EDGES
 from waitroom.room.store import store_errors
@@ -39,6 +50,8 @@ from waitroom.room.store import store_errors
 CHANNELS_MAX = 20
 #: Most rules that differ from the defaults.
 RULES_MAX = 500
+#: How often a change is tried again because others changed the same thing meanwhile.
+ATTEMPTS = 10
 #: Most rows of any list.
 ROWS_MAX = 500
 #: Between two tests of one channel, milliseconds.
@@ -60,8 +73,13 @@ class Alerts:
     async def channels(self, who: Who) -> list[ChannelShown]:
         """Return all channels by name, without their secrets."""
         who.require("owner")
-        went = await outcomes(self._book)
-        return [show_channel(each, went.get(each.name)) for each in await self._book.channels()]
+        versions, went = await self._book.versions(), await outcomes(self._book)
+        return [
+            show_channel(
+                each, versions.get(about(each.name, channel=True), NEVER), went.get(each.name)
+            )
+            for each in await self._book.channels()
+        ]
 
     async def channel(self, who: Who, name: str) -> ChannelShown:
         """Return one channel, without its secrets.
@@ -70,47 +88,87 @@ class Alerts:
             ChannelNotFoundError: If there is none of this name.
         """
         who.require("owner")
-        channel = await self._channel(name)
-        return show_channel(channel, (await outcomes(self._book)).get(name))
+        return await self._shown(name)
 
-    async def save_channel(self, who: Who, fields: Mapping[str, Any]) -> ChannelShown:
+    async def save_channel(
+        self,
+        who: Who,
+        fields: Mapping[str, Any],
+        *,
+        seen: Mapping[str, Any] | None = None,
+        version: str | None = None,
+    ) -> ChannelShown:
         """Make a channel, or change the one of this name.
 
         Args:
             who: Who does.
             fields: In the types of JSON; see ``Channel``. What is left out stays, and so do
                 ``url`` and ``secret`` when they are None or empty.
+            seen: Field -> the value that the editor saw; None checks nothing.
+            version: That the editor saw; None checks nothing, ``NEVER`` makes a new one only.
 
         Returns:
             The channel; with ``new_secret`` when one was made for a webhook that had none.
 
         Raises:
             SettingError: Names the field and what is allowed. Nothing was changed.
+            ChannelNotFoundError: If it was seen, and is there no more.
+            ConflictError: If somebody else has changed a field to another value since it was
+                seen; nothing was changed.
+            VersionError: If somebody has changed it since that version; likewise.
+            AlertChangedError: If others change it again and again.
         """
         who.require("owner")
         name = str(fields.get("name", ""))
-        old = await self._book.channel(name)
-        channel = read_channel(dict(fields), old)
-        if old is None and len(await self._book.channels()) >= CHANNELS_MAX:
-            raise SettingError("name", name, f"there may be {CHANNELS_MAX} channels at most")
-        await self._book.put_channel(channel)
+        for _ in range(ATTEMPTS):
+            now = await self._version(name, version, channel=True)
+            old = await self._book.channel(name)
+            if old is None and seen:
+                raise ChannelNotFoundError(name)
+            channel = read_channel(dict(fields), old)
+            if old is None and len(await self._book.channels()) >= CHANNELS_MAX:
+                raise SettingError("name", name, f"there may be {CHANNELS_MAX} channels at most")
+            before = _told(old) if old else {}
+            await self._refuse_met(name, before, seen, _told(channel), channel=True)
+            done = await self._book.change(
+                name,
+                channel,
+                now,
+                channel=True,
+                who=str(who),
+                what=f"channel {name} {'changed' if old else 'made'}",
+                changes=_differences(old, channel),
+            )
+            if done:
+                break
+        else:
+            raise AlertChangedError(f"channel {name}")
         if old is not None and old.quiet != channel.quiet:
             await self._hurry(name)
-        await self._note(who, f"channel {name} {'changed' if old else 'made'}", channel)
         made = channel.secret if not fields.get("secret") else None
         new = made.get_secret_value() if made and (old is None or old.secret != made) else None
-        return show_channel(channel, (await outcomes(self._book)).get(name), new)
+        return (await self._shown(name)).model_copy(update={"new_secret": new})
 
-    async def delete_channel(self, who: Who, name: str) -> None:
+    async def delete_channel(self, who: Who, name: str, *, version: str | None = None) -> None:
         """Delete a channel; what is on its way to it is not sent any more.
+
+        Args:
+            who: Who does.
+            name: The channel's.
+            version: That the editor saw; None checks nothing.
 
         Raises:
             ChannelNotFoundError: If there is none of this name.
+            VersionError: If somebody has changed it since that version; nothing was deleted.
+            AlertChangedError: If others change it again and again.
         """
         who.require("owner")
-        if not await self._book.drop_channel(name):
-            raise ChannelNotFoundError(name)
-        await self._book.note_change(str(who), f"channel {name} deleted", {})
+        for _ in range(ATTEMPTS):
+            now = await self._book.version(about(name, channel=True))
+            old = await self._channel(name)
+            if await self._drop(who, name, old, now, version, channel=True):
+                return
+        raise AlertChangedError(f"channel {name}")
 
     async def send_test(self, who: Who, name: str) -> None:
         """Send a test alert to a channel now, whatever its quiet hours; returns when it was taken.
@@ -134,47 +192,114 @@ class Alerts:
             raise
         await note_success(self._book, name, now_ms)
 
-    async def rules(self, who: Who) -> list[Rule]:
+    async def rules(self, who: Who) -> list[RuleShown]:
         """Return all rules that hold, in order of kind: those saved, and the defaults."""
         who.require("owner")
-        return with_defaults(await self._book.rules())
+        versions = await self._book.versions()
+        return [_shown(rule, versions) for rule in with_defaults(await self._book.rules())]
 
-    async def save_rule(self, who: Who, fields: Mapping[str, Any]) -> Rule:
+    async def room_rules(self, who: Who, room: str) -> list[RoomRule]:
+        """Return when the alerts of one room are told, in order of kind.
+
+        Args:
+            who: Who asks.
+            room: The room.
+        """
+        who.require("viewer", room)
+        versions = {
+            spoken.removeprefix("rule "): version
+            for spoken, version in (await self._book.versions()).items()
+        }
+        return room_rules(await self._book.rules(), room, versions)
+
+    async def save_rule(
+        self,
+        who: Who,
+        fields: Mapping[str, Any],
+        *,
+        seen: Mapping[str, Any] | None = None,
+        version: str | None = None,
+    ) -> RuleShown:
         """Save the rule of a kind, or of a kind in one room.
 
         Args:
             who: Who does.
-            fields: In the types of JSON; see ``Rule``. What is left out stays, or has its default.
+            fields: In the types of JSON; see ``Rule``. What is left out stays; in the first rule of
+                a room it is as in the general one.
+            seen: Field -> the value that the editor saw; None checks nothing.
+            version: That the editor saw; None checks nothing.
 
         Raises:
             SettingError: Names the field and what is allowed. Nothing was changed.
+            RoomNotFoundError: If there is no such room. Nothing was changed.
+            ConflictError: If somebody else has changed a field to another value since it was
+                seen; nothing was changed.
+            VersionError: If somebody has changed it since that version; likewise.
+            AlertChangedError: If others change it again and again.
         """
-        who.require("owner")
-        saved = {rule.id: rule for rule in await self._book.rules()}
-        room = fields.get("room")
-        old = saved.get(f"{fields.get('kind')}:{room}" if room else str(fields.get("kind")))
-        rule = read_rule(dict(fields), old)
-        if len(saved) >= RULES_MAX and old is None:
-            raise SettingError("room", rule.room, f"there may be {RULES_MAX} rules at most")
-        await self._book.put_rule(rule)
-        await self._note(who, f"rule {rule.id} saved", rule)
-        return rule
+        room, kind = fields.get("room"), str(fields.get("kind"))
+        who.require("owner", str(room) if room else None)
+        id_ = kind if room is None else f"{kind}:{room}"
+        for _ in range(ATTEMPTS):
+            now = await self._version(id_, version, channel=False)
+            saved = {rule.id: rule for rule in await self._book.rules()}
+            held = saved.get(id_, saved.get(kind))
+            rule = read_rule(dict(fields), held)
+            before = held or Rule.model_validate({"kind": rule.kind})
+            await self._require_room(rule.room)
+            if len(saved) >= RULES_MAX and id_ not in saved:
+                raise SettingError("room", rule.room, f"there may be {RULES_MAX} rules at most")
+            await self._refuse_met(id_, _told(before), seen, _told(rule), channel=False)
+            done = await self._book.change(
+                id_,
+                rule,
+                now,
+                channel=False,
+                who=str(who),
+                what=f"rule {id_} saved",
+                changes=_differences(saved.get(id_), rule, before),
+            )
+            if done:
+                break
+        else:
+            raise AlertChangedError(f"rule {id_}")
+        try:
+            await self._require_room(rule.room)
+        except RoomNotFoundError:
+            # Deleted meanwhile, with the rules that it had.
+            await self._book.drop_rules(str(rule.room))
+            raise
+        versions = await self._book.versions()
+        return _shown(await self._book.rule(id_) or rule, versions)
 
-    async def delete_rule(self, who: Who, id_: str) -> bool:
+    async def delete_rule(self, who: Who, id_: str, *, version: str | None = None) -> bool:
         """Go back to the default of a kind, or to the general rule in a room.
 
         Args:
             who: Who does.
             id_: The rule's, such as ``wait`` or ``wait:shop``.
+            version: That the editor saw; None checks nothing.
 
         Returns:
             Whether there was a rule to forget.
+
+        Raises:
+            VersionError: If somebody has changed it since that version; nothing was forgotten.
+            AlertChangedError: If others change it again and again.
         """
-        who.require("owner")
-        gone = await self._book.drop_rule(id_)
-        if gone:
-            await self._book.note_change(str(who), f"rule {id_} deleted", {})
-        return gone
+        who.require("owner", id_.partition(":")[2] or None)
+        for _ in range(ATTEMPTS):
+            now = await self._book.version(about(id_, channel=False))
+            old = await self._book.rule(id_)
+            if old is None:
+                return False
+            if await self._drop(who, id_, old, now, version, channel=False):
+                return True
+        raise AlertChangedError(f"rule {id_}")
+
+    async def forget_room(self, name: str) -> None:
+        """Forget the rules of a room that is gone."""
+        await self._book.drop_rules(name)
 
     async def state(self, who: Who) -> AlertsNow:
         """Return how things stand, of the rooms that ``who`` sees and of the installation."""
@@ -227,9 +352,13 @@ class Alerts:
 
         Raises:
             AlertNotFoundError: If it is not among those given up.
+            ChannelNotFoundError: If its channel was deleted; it stays among those given up.
+            ChannelOffError: If its channel is off; likewise.
         """
         who.require("owner")
         found = await self._book.dead_one(delivery)
+        if found is not None and not (await self._channel(found.channel)).on:
+            raise ChannelOffError(found.channel)
         again = {
             "attempts": 0,
             "dead_ms": None,
@@ -238,7 +367,7 @@ class Alerts:
         }
         if found is None or not await self._book.revive(found.model_copy(update=again)):
             raise AlertNotFoundError(delivery)
-        await self._book.note_change(str(who), f"alert {delivery} sent again", {})
+        await self._book.note_change(str(who), f"alert {delivery} sent again")
 
     async def forget_edge(self, who: Who, name: str) -> bool:
         """Forget an edge that was taken away for good, so that nobody waits for it.
@@ -254,7 +383,7 @@ class Alerts:
         with store_errors():
             gone = bool(await self._book.store.redis.zrem(EDGES, name))
         if gone:
-            await self._book.note_change(str(who), f"edge {name} forgotten", {})
+            await self._book.note_change(str(who), f"edge {name} forgotten")
         return gone
 
     async def changes(self, who: Who, count: int = 100) -> list[dict[str, Any]]:
@@ -275,11 +404,99 @@ class Alerts:
             if each.channel == name and not each.attempts and each.due_ms > now_ms:
                 await self._book.settle(each.id, each.model_copy(update={"due_ms": now_ms}))
 
-    async def _note(self, who: Who, what: str, made: Channel | Rule) -> None:
-        fields = made.model_dump(mode="json", exclude={"url", "secret"})
-        if isinstance(made, Channel):
-            fields["address"] = made.address
-        await self._book.note_change(str(who), what, fields)
+    async def _shown(self, name: str) -> ChannelShown:
+        version = await self._book.version(about(name, channel=True))
+        went = (await outcomes(self._book)).get(name)
+        return show_channel(await self._channel(name), version, went)
+
+    async def _require_room(self, name: str | None) -> None:
+        if name is not None and not await self._book.has_room(name):
+            raise RoomNotFoundError(name)
+
+    async def _drop(
+        self,
+        who: Who,
+        name: str,
+        old: Channel | Rule,
+        now: str,
+        version: str | None,
+        *,
+        channel: bool,
+    ) -> bool:
+        """Forget a channel or a rule that has still the version that was read."""
+        spoken = about(name, channel=channel)
+        if version not in (None, now):
+            await self._refuse_newer(spoken, str(version))
+        return await self._book.change(
+            name,
+            None,
+            now,
+            channel=channel,
+            who=str(who),
+            what=f"{spoken} deleted",
+            changes={field: [value, None] for field, value in _told(old).items()},
+        )
+
+    async def _version(self, name: str, seen: str | None, *, channel: bool) -> str:
+        """Return a version, read before what it is a version of.
+
+        Raises:
+            VersionError: If it is another one than the editor saw; says what changed since.
+        """
+        spoken = about(name, channel=channel)
+        now = await self._book.version(spoken)
+        if seen is not None and seen != now:
+            await self._refuse_newer(spoken, seen)
+        return now
+
+    async def _refuse_newer(self, spoken: str, seen: str) -> NoReturn:
+        raise newer(reversed(await self._book.trail_of(spoken, since=seen)))
+
+    async def _refuse_met(
+        self,
+        name: str,
+        now: Mapping[str, Any],
+        seen: Mapping[str, Any] | None,
+        wanted: Mapping[str, Any],
+        *,
+        channel: bool,
+    ) -> None:
+        if found := met(now, seen or {}, wanted):
+            raise conflict(*found, await self._book.trail_of(about(name, channel=channel)))
+
+
+def _told(what: Channel | Rule) -> dict[str, Any]:
+    """Return what may be shown of a channel or a rule, in the types of JSON."""
+    found = what.model_dump(mode="json", exclude={"name", "kind", "room", "url", "secret"})
+    if isinstance(what, Channel):
+        found |= {"kind": what.kind, "address": what.address}
+    return found
+
+
+def _differences(
+    old: Channel | Rule | None, new: Channel | Rule, held: Rule | None = None
+) -> dict[str, list[Any]]:
+    """Return what the trail says of a change; of secrets only that they are new.
+
+    Args:
+        old: As it was; None if there was none.
+        new: As it is.
+        held: The rule that held before.
+    """
+    before = held or old
+    was, now = _told(before) if before else {}, _told(new)
+    found = {field: [was.get(field), now[field]] for field in now if was.get(field) != now[field]}
+    if isinstance(new, Channel):
+        for field in ("url", "secret"):
+            secret, made = getattr(old, field, None), getattr(new, field)
+            if secret != made:
+                found[field] = ["set" if secret else None, "new" if made else None]
+    return found if old or found else {"own": [False, True]}
+
+
+def _shown(rule: Rule, versions: Mapping[str, str]) -> RuleShown:
+    version = versions.get(about(rule.id, channel=False), NEVER)
+    return RuleShown(**rule.model_dump(), version=version)
 
 
 def _rows(count: int) -> int:

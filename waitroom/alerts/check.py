@@ -15,11 +15,12 @@ from waitroom.alerts.alert import Alert, Delivery
 from waitroom.alerts.book import Book
 from waitroom.alerts.channels import Channel
 from waitroom.alerts.health import AskJobs, installation
-from waitroom.alerts.readings import low_use, queueing, reading_id, wait
+from waitroom.alerts.readings import low_use, queueing, reading_id, report_failed, wait
 from waitroom.alerts.rules import ROOM_KINDS, Kind, Rule, rule_for, with_defaults
 from waitroom.alerts.state import Reading, State, Turn, step
 from waitroom.alerts.texts import make_alert
 from waitroom.errors import RoomNotFoundError, StoreError
+from waitroom.reports.states import States
 from waitroom.room import Directory, Room
 
 #: Most rooms of one look.
@@ -116,11 +117,13 @@ class Check:
     async def _read(self, room: Room, rules: dict[Kind, Rule], told: set[str]) -> list[Reading]:
         board = await room.board(now_ms=self._room_ms)
         figures = await room.figures(now_ms=self._room_ms)
+        report = await States(self._book.store, room.keys).progress()
         long, low = (reading_id(kind, room.name) in told for kind in ("wait", "low_use"))
         return [
             queueing(room.name, board),
             wait(room.name, board, rules["wait"], told=long, now_ms=self._now_ms),
             low_use(room.name, board, figures, room.settings, rules["low_use"], told=low),
+            report_failed(room.name, report, room.settings),
         ]
 
     async def _note(self, reading: Reading) -> None:

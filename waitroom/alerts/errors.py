@@ -31,6 +31,28 @@ class ChannelNotFoundError(WaitroomError):
         self.name = name
 
 
+class ChannelOffError(WaitroomError):
+    """A channel is switched off; nothing was sent."""
+
+    code = "channel_off"
+    status = 409
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The channel {name!r} is off: switch it on first.")
+        #: The channel's name.
+        self.name = name
+
+
+class AlertChangedError(WaitroomError):
+    """Others keep changing a channel or a rule; nothing was changed."""
+
+    code = "changed_meanwhile"
+    status = 409
+
+    def __init__(self, about: str) -> None:
+        super().__init__(f"Somebody else is changing the {about[:120]}; try again.")
+
+
 class AlertNotFoundError(WaitroomError):
     """No such alert among those that were given up."""
 

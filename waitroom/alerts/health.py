@@ -31,6 +31,9 @@ class Jobs(Protocol):
         """When a sweep last succeeded, ms since epoch."""
 
 
+#: Edges that have no word for the service while nobody visits the site.
+ON_DEMAND = ("worker", "proxy")
+
 #: Asks how the jobs do; raises ``StoreError`` when RQ's Redis does not answer.
 AskJobs = Callable[[], Awaitable[Jobs]]
 
@@ -64,6 +67,8 @@ async def _edges(store: Store, rule: Rule, now_ms: int) -> list[Reading]:
     for edge, seen_ms in await contacts(store):
         silent_s = max(0, now_ms - seen_ms) / 1000
         text = f"It was last heard of {span(silent_s)} ago."
+        if edge.partition(".")[0] in ON_DEMAND:
+            text += " It speaks while visitors come, and not without them."
         name = reading_id("edge_silent", edge)
         met = silent_s >= (rule.limit or 0)
         found.append(Reading(name, "edge_silent", None, edge, round(silent_s), met, text))

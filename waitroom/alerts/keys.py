@@ -24,6 +24,8 @@ DEAD = f"{_PREFIX}dead"
 DEAD_AT = f"{_PREFIX}dead_at"
 #: Stream: alerts told, the newest last.
 TOLD = f"{_PREFIX}told"
+#: Hash: what a change is about, such as ``rule wait`` -> id of its newest row in the trail.
+VERSIONS = f"{_PREFIX}versions"
 #: Stream: who changed which channel or rule.
 AUDIT = f"{_PREFIX}audit"
 #: Hash: when conditions were last checked, ms since epoch, and by whom.

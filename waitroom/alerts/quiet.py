@@ -63,4 +63,8 @@ class Quiet(BaseModel):
         if not quiet:
             return None
         day = here.date() if at < end else here.date() + timedelta(days=1)
-        return int(datetime.combine(day, end, zone).timestamp() * 1000)
+        found = datetime.combine(day, end, zone)
+        if found.timestamp() * 1000 <= now_ms:
+            # The clocks go back: this hour comes twice, and it is the second time.
+            found = found.replace(fold=1)
+        return int(found.timestamp() * 1000)

@@ -89,19 +89,26 @@ class _Guard:
         self._plain = plain
         #: Why a socket was refused, if one was.
         self.refused = ""
+        #: Whether another one was made: a name may have several addresses.
+        self.tried = False
 
     def __call__(self, info: tuple[Any, Any, int, str, tuple[Any, ...]]) -> socket.socket:
         family, kind, protocol, _, where = info
         address = ip_address(str(where[0]).partition("%")[0])
-        if not may_reach(address, self._allowed):
-            self.refused = "is a private address: WAITROOM_ALERTS_ALLOW_NETWORKS does not allow it"
-        elif self._plain and not is_allowed(address, self._allowed):
-            self.refused = "is a public address: those take https:// only"
-        if self.refused:
+        if refused := self._refusal(address):
+            self.refused = refused
             raise OSError("refused")
+        self.tried = True
         found = socket.socket(family, kind, protocol)
         found.setblocking(False)
         return found
+
+    def _refusal(self, address: Address) -> str:
+        if not may_reach(address, self._allowed):
+            return "is a private address: WAITROOM_ALERTS_ALLOW_NETWORKS does not allow it"
+        if self._plain and not is_allowed(address, self._allowed):
+            return "is a public address: those take https:// only"
+        return ""
 
 
 async def post(
@@ -127,7 +134,7 @@ async def post(
     except TimeoutError:
         raise DeliveryError(f"{shown} did not answer within {CALL_S:.0f} s.") from None
     except (aiohttp.ClientError, OSError, ValueError) as e:
-        if guard.refused:
+        if guard.refused and not guard.tried:
             raise DeliveryError(f"{shown} {guard.refused}.", permanent=True) from None
         raise DeliveryError(f"{shown} {_said(e)}.") from None
     if 300 <= status < 400:

@@ -6,6 +6,7 @@ that one which swings about the limit is one alert, not many.
 
 from waitroom.alerts.rules import Kind, Rule
 from waitroom.alerts.state import Reading
+from waitroom.reports.states import Progress
 from waitroom.room import Board, Figures, RoomSettings
 
 #: A wait is over its limit until it is below so much of it.
@@ -57,7 +58,9 @@ def wait(room: str, board: Board, rule: Rule, *, told: bool, now_ms: int) -> Rea
     expected_s = sum(found) / 2 if found else 0.0
     waited_s = max(0.0, now_ms - board.places[0] / 1000) / 1000 if board.places else 0.0
     value = max(expected_s, waited_s)
-    text = f"A newcomer waits about {span(value)}; {people(board.waiting)} waiting."
+    # Newcomers to a room that drains are refused.
+    who = "The last in line" if board.state == "draining" else "A newcomer"
+    text = f"{who} waits about {span(value)}; {people(board.waiting)} waiting."
     if found is None:
         text = f"The first in line has waited {span(waited_s)}; {people(board.waiting)} waiting."
     met = value > limit_s * (WAIT_BACK if told else 1.0)
@@ -83,7 +86,7 @@ def low_use(
     seats = settings.total_active_users
     if settings.new_users_per_minute is not None:
         seats = min(seats, figures.active)
-    if board.waiting == 0 or board.state != "queueing" or seats == 0:
+    if board.waiting == 0 or board.state not in ("queueing", "draining") or seats == 0:
         return _room("low_use", room, None, False, "Nobody waits for a free seat.")
     used = max(0, min(figures.active, seats) - figures.unclaimed)
     value = round(100 * used / seats)
@@ -93,6 +96,21 @@ def low_use(
     )
     met = value < (rule.limit or 0) + (POINTS_BACK if told else 0)
     return _room("low_use", room, value, met, text)
+
+
+def report_failed(room: str, progress: Progress | None, settings: RoomSettings) -> Reading:
+    """Say whether the room's report failed and is not there yet.
+
+    Args:
+        room: The room's name.
+        progress: The report under way; None if there is none.
+        settings: The room's settings.
+    """
+    tries = progress.tries if progress else 0
+    text = f"{progress.error} Tried {times(tries)}." if progress and tries else ""
+    days = "a day" if settings.keep_days == 1 else f"{settings.keep_days} days"
+    text += f" What it is about is deleted after {days} all the same."
+    return _room("report_failed", room, tries, tries > 0, text.strip())
 
 
 def over_percent(id_: str, kind: Kind, value: int, rule: Rule, *, told: bool, text: str) -> Reading:
@@ -113,6 +131,11 @@ def over_percent(id_: str, kind: Kind, value: int, rule: Rule, *, told: bool, te
 def people(count: int) -> str:
     """Return ``1 visitor is`` or ``1,234 visitors are``."""
     return "1 visitor is" if count == 1 else f"{count:,} visitors are"
+
+
+def times(count: int) -> str:
+    """Return ``once`` or ``12 times``."""
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def span(seconds: float) -> str:

@@ -9,16 +9,24 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from waitroom.edits import NEVER
 from waitroom.errors import SettingError
 from waitroom.ranges import allowed
 from waitroom.room.settings import ROOM_NAME
 
 Kind = Literal[
-    "queueing", "wait", "low_use", "edge_silent", "worker_silent", "clock_silent", "redis_memory"
+    "queueing",
+    "wait",
+    "low_use",
+    "report_failed",
+    "edge_silent",
+    "worker_silent",
+    "clock_silent",
+    "redis_memory",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 #: Kinds that concern one room; the others concern the installation.
-ROOM_KINDS: frozenset[Kind] = frozenset({"queueing", "wait", "low_use"})
+ROOM_KINDS: frozenset[Kind] = frozenset({"queueing", "wait", "low_use", "report_failed"})
 
 Span = Annotated[int, Field(ge=0, le=86_400)]
 
@@ -52,9 +60,10 @@ class Rule(BaseModel):
     Attributes:
         kind: ``queueing``: people wait; ``wait``: a newcomer waits longer than ``limit`` seconds;
             ``low_use``: less than ``limit`` percent of the seats are used although people wait
-            (the site is slow to claim); ``edge_silent``: an edge was not heard of for ``limit``
-            seconds; ``worker_silent``, ``clock_silent``: none is alive; ``redis_memory``: Redis
-            uses more than ``limit`` percent of what it may.
+            (the site is slow to claim); ``report_failed``: a report cannot be made, and what it is
+            about is deleted after ``keep_days`` all the same; ``edge_silent``: an edge was not
+            heard of for ``limit`` seconds; ``worker_silent``, ``clock_silent``: none is alive;
+            ``redis_memory``: Redis uses more than ``limit`` percent of what it may.
         room: The room it is about; None for all that have no rule of their own.
         on: Whether anybody is told.
         limit: See ``kind``; None where there is none.
@@ -103,6 +112,7 @@ _DEFAULTS: dict[str, dict[str, Any]] = {
     "queueing": {"for_s": 10, "clear_s": 120},
     "wait": {"limit": 1_800, "for_s": 60, "clear_s": 120},
     "low_use": {"limit": 60, "for_s": 180, "clear_s": 120},
+    "report_failed": {"for_s": 60, "clear_s": 0, "urgent": True},
     "edge_silent": {"limit": 300, "for_s": 0, "clear_s": 0, "urgent": True},
     "worker_silent": {"for_s": 60, "clear_s": 30, "urgent": True},
     "clock_silent": {"for_s": 60, "clear_s": 30, "urgent": True},
@@ -119,7 +129,7 @@ def read_rule(fields: dict[str, Any], old: Rule | None = None) -> Rule:
     Args:
         fields: In the types of JSON; what is left out is as in ``old``, or has the default of its
             kind.
-        old: The rule as it is; None if there is none for this kind and room.
+        old: The rule that holds now; None if it is the default.
 
     Raises:
         SettingError: Names the field, its value and what is allowed.
@@ -170,6 +180,55 @@ def with_defaults(saved: Iterable[Rule]) -> list[Rule]:
     """
     found = {rule.id: rule for rule in DEFAULTS} | {rule.id: rule for rule in saved}
     return sorted(found.values(), key=lambda rule: (KINDS.index(rule.kind), rule.room or ""))
+
+
+class RuleShown(Rule):
+    """A rule that holds, and its version.
+
+    Attributes:
+        version: Its version; also the answer's ETag.
+    """
+
+    version: str
+
+
+class RoomRule(BaseModel):
+    """When one room's alerts of a kind are told.
+
+    Attributes:
+        own: Whether the room has a rule of its own; else the general one holds.
+        rule: The rule that holds.
+        general: The rule of rooms without one of their own.
+        version: Of the room's own rule, whether it has one or not.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    own: bool
+    rule: Rule
+    general: Rule
+    version: str
+
+
+def room_rules(saved: Iterable[Rule], room: str, versions: Mapping[str, str]) -> list[RoomRule]:
+    """Return what holds in a room, one of each kind that concerns rooms.
+
+    Args:
+        saved: The rules that somebody changed.
+        room: The room.
+        versions: Of the rules that somebody changed, by id.
+    """
+    rules = {rule.id: rule for rule in with_defaults(saved)}
+    return [
+        RoomRule(
+            own=f"{kind}:{room}" in rules,
+            rule=rule_for(rules, kind, room),
+            general=rules[kind],
+            version=versions.get(f"{kind}:{room}", NEVER),
+        )
+        for kind in KINDS
+        if kind in ROOM_KINDS
+    ]
 
 
 def rule_for(rules: Mapping[str, Rule], kind: Kind, room: str | None = None) -> Rule:

@@ -20,6 +20,7 @@ class ChannelShown(BaseModel):
         outcome: How its last deliveries went.
         new_secret: The secret that was made for a webhook just now: shown once, by ``save_channel``
             only; None otherwise.
+        version: Its version; also the answer's ETag.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +38,7 @@ class ChannelShown(BaseModel):
     urgent_anytime: bool
     outcome: Outcome
     new_secret: str | None = None
+    version: str
 
 
 class ConditionShown(BaseModel):
@@ -92,12 +94,13 @@ class AlertsNow(BaseModel):
 
 
 def show_channel(
-    channel: Channel, outcome: Outcome | None, new_secret: str | None = None
+    channel: Channel, version: str, outcome: Outcome | None, new_secret: str | None = None
 ) -> ChannelShown:
     """Return a channel as it may be shown.
 
     Args:
         channel: With its secrets.
+        version: Of the channel, or of it as it was before.
         outcome: How its last deliveries went; None if it had none.
         new_secret: A secret that was made just now, to be shown once.
     """
@@ -109,6 +112,7 @@ def show_channel(
         secret_set=channel.secret is not None,
         outcome=outcome or Outcome(),
         new_secret=new_secret,
+        version=version,
     )
 
 

@@ -13,6 +13,10 @@ _TITLES: dict[Kind, tuple[str, str]] = {
     "queueing": ("{it}: visitors wait", "{it}: nobody waits any more"),
     "wait": ("{it}: the wait is long", "{it}: the wait is back to normal"),
     "low_use": ("{it}: seats stay empty although visitors wait", "{it}: seats are used again"),
+    "report_failed": (
+        "{it}: its report cannot be made",
+        "{it}: its report is not missing any more",
+    ),
     "edge_silent": ("No contact from the edge {it}", "The edge {it} is back"),
     "worker_silent": ("No worker is alive", "A worker is alive again"),
     "clock_silent": ("No clock is alive", "A clock is alive again"),
@@ -21,6 +25,7 @@ _TITLES: dict[Kind, tuple[str, str]] = {
 #: Kind -> what to do about it.
 _ADVICE: dict[Kind, str] = {
     "low_use": "Is the site slow, or does it not check passes?",
+    "report_failed": "Is the disk full, or the folder of reports away?",
     "edge_silent": "Does it run, and can it reach the service?",
     "worker_silent": "Start `waitroom worker`. Visitors are served meanwhile; history, reports and"
     " clearing up wait.",

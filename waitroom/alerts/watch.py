@@ -2,9 +2,10 @@
 
 A worker checks the conditions, every ten seconds. One web process holds a lease in Redis and looks
 whether it does. When it does not, the web process checks the conditions in its place, finds among
-them that no worker is alive, and delivers what is due by itself; as soon as a worker checks again,
-it stops. Two watchers at once, after a pause of one, do no harm: a state changes hands only once,
-and a delivery has one attempt at a time.
+them that no worker is alive, delivers what is due and sweeps by itself; as soon as a worker checks
+again, it stops. So a Redis that is full, and takes no jobs from a clock, is told of and swept.
+Two watchers at once, after a pause of one, do no harm: a state changes hands only once, and a
+delivery has one attempt at a time.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from waitroom.alerts.check import check
 from waitroom.alerts.deliver import deliver_due
 from waitroom.alerts.health import AskJobs
 from waitroom.config import Config
-from waitroom.errors import WaitroomError
+from waitroom.errors import RoomNotFoundError, StoreError, WaitroomError
 from waitroom.room import Directory, Store
 
 #: How often a web process looks, and checks while nobody else does, seconds.
@@ -89,7 +90,18 @@ class Watch:
         self._note(True)
         await check(self._book, self._directory, self._ask_jobs, by=self._name, now_ms=now_ms)
         await deliver_due(self._book, self._config, now_ms=now_ms)
+        await self._sweep(now_ms)
         return True
+
+    async def _sweep(self, now_ms: int) -> None:
+        for name in await self._directory.names():
+            try:
+                await (await self._directory.get(name)).sweep_all(now_ms=now_ms)
+            except RoomNotFoundError:
+                # Deleted since its name was read.
+                continue
+            except StoreError as e:
+                log.warning("room_not_swept", room=name, detail=e.detail)
 
     async def _needed(self, now_ms: int) -> bool:
         checked_ms, by = await self._book.checked()

@@ -6,15 +6,27 @@ from pydantic import BaseModel, Field
 from quart import Response
 
 from waitroom.accounts.guard import who
-from waitroom.alerts import KINDS, Alert, Alerts, AlertsNow, ChannelShown, Delivery, Quiet, Rule
+from waitroom.alerts import (
+    KINDS,
+    Alert,
+    Alerts,
+    AlertsNow,
+    ChannelShown,
+    Delivery,
+    Quiet,
+    RoomRule,
+    RuleShown,
+)
 from waitroom.alerts.rules import Kind
-from waitroom.api.asking import answer, json_object, no_content
+from waitroom.api.asking import answer, control, if_match, if_match_header, json_object, no_content
 from waitroom.api.blueprint import api, describe
 from waitroom.api.models import Strict
 from waitroom.errors import SettingError
 from waitroom.web.services import services
 
 _ABOUT = "Alerts"
+_CHANNEL = if_match_header("the channel, which is its version,")
+_RULE = if_match_header("the rule, which is its version,")
 
 
 class ChannelBody(Strict):
@@ -54,7 +66,13 @@ class Channels(BaseModel):
 class Rules(BaseModel):
     """All rules that hold: those saved, and the defaults."""
 
-    rules: list[Rule]
+    rules: list[RuleShown]
+
+
+class RoomRules(BaseModel):
+    """What holds in one room, one rule of each kind that concerns rooms."""
+
+    rules: list[RoomRule]
 
 
 class Told(BaseModel):
@@ -108,24 +126,26 @@ async def list_channels() -> Response:
 
 
 @api.put("/alerts/channels/<channel>")
-@describe(_ABOUT, answers=ChannelShown, body=ChannelBody)
+@describe(_ABOUT, answers=ChannelShown, body=ChannelBody, headers=_CHANNEL, refuses=(409, 412))
 async def save_channel(channel: str) -> Response:
     """Make a channel, or change it.
 
     A webhook without a secret gets one, which is in this answer and never shown again. Needs the
     role owner.
     """
-    return answer(await _alerts().save_channel(who(), await _named("name", channel)))
+    fields = await _named("name", channel)
+    found = await _alerts().save_channel(who(), fields, version=if_match())
+    return answer(found, ETag=f'"{found.version}"')
 
 
 @api.delete("/alerts/channels/<channel>")
-@describe(_ABOUT, status=204, refuses=(404,))
+@describe(_ABOUT, status=204, headers=_CHANNEL, refuses=(404, 409, 412))
 async def delete_channel(channel: str) -> Response:
     """Delete a channel.
 
     What is on its way to it is not sent any more. Needs the role owner.
     """
-    await _alerts().delete_channel(who(), channel)
+    await _alerts().delete_channel(who(), channel, version=if_match())
     return no_content()
 
 
@@ -151,29 +171,41 @@ async def list_rules() -> Response:
 
 
 @api.put("/alerts/rules/<rule>")
-@describe(_ABOUT, answers=Rule, body=RuleBody)
+@describe(_ABOUT, answers=RuleShown, body=RuleBody, headers=_RULE, refuses=(404, 409, 412))
 async def save_rule(rule: str) -> Response:
     """Say when something is worth an alert.
 
-    A rule is named by its kind, as in wait, or by kind and room, as in wait:shop. Needs the role
-    owner.
+    A rule is named by its kind, as in wait, or by kind and room, as in wait:shop. The first rule of
+    a room takes what is left out from the general one. Needs the role owner.
     """
     kind, _, room = rule.partition(":")
     if kind not in KINDS:
         raise SettingError("kind", kind, f"must be {' or '.join(KINDS)}")
     fields = await _named("kind", kind) | {"room": room or None}
-    return answer(await _alerts().save_rule(who(), fields))
+    found = await _alerts().save_rule(who(), fields, version=if_match())
+    return answer(found, ETag=f'"{found.version}"')
 
 
 @api.delete("/alerts/rules/<rule>")
-@describe(_ABOUT, status=204)
+@describe(_ABOUT, status=204, headers=_RULE, refuses=(409, 412))
 async def delete_rule(rule: str) -> Response:
     """Go back to the default of a kind, or to the general rule in a room.
 
     Needs the role owner.
     """
-    await _alerts().delete_rule(who(), rule)
+    await _alerts().delete_rule(who(), rule, version=if_match())
     return no_content()
+
+
+@api.get("/rooms/<name>/alerts/rules")
+@describe(_ABOUT, answers=RoomRules, refuses=(404,))
+async def list_room_rules(name: str) -> Response:
+    """See when the alerts of one room are told.
+
+    And whether the room has a rule of its own, or the general one holds.
+    """
+    await control().room(who(), name)
+    return answer(RoomRules(rules=await _alerts().room_rules(who(), name)))
 
 
 @api.get("/alerts/dead")
@@ -188,7 +220,7 @@ async def list_dead_letters() -> Response:
 
 
 @api.post("/alerts/dead/<delivery>/resend")
-@describe(_ABOUT, status=204, refuses=(404,))
+@describe(_ABOUT, status=204, refuses=(404, 409))
 async def resend_alert(delivery: str) -> Response:
     """Send again what was given up.
 

@@ -12,7 +12,7 @@ from quart import Response, request
 
 from waitroom.api.problems import FieldError
 from waitroom.control import Control
-from waitroom.errors import RequestError
+from waitroom.errors import RequestError, VersionError
 from waitroom.ranges import allowed
 from waitroom.web.services import services
 
@@ -89,6 +89,32 @@ def query(model: type[_M]) -> _M:
         return model.model_validate(shown)
     except ValidationError as e:
         raise field_error(e, model) from None
+
+
+def if_match() -> str | None:
+    """Return the version that ``If-Match`` names; None if it is not shown, or is ``*``.
+
+    Raises:
+        VersionError: If it is no version of ours.
+    """
+    shown = request.headers.get("If-Match", "").strip()
+    if shown in ("", "*"):
+        return None
+    if len(shown) < 2 or not (shown[0] == shown[-1] == '"') or '"' in shown[1:-1]:
+        raise VersionError([])
+    return shown[1:-1]
+
+
+def if_match_header(what: str) -> dict[str, str]:
+    """Return how the document describes ``If-Match``.
+
+    Args:
+        what: What is changed, such as ``the room``.
+    """
+    return {
+        "If-Match": f"The ETag of {what} as you saw it: if anything was changed since, nothing is "
+        "done, and the problem (412) says what changed."
+    }
 
 
 def field_error(error: ValidationError, model: type[BaseModel]) -> FieldError:

@@ -329,7 +329,8 @@ class AccountChange(Strict):
     """What somebody may do, and where."""
 
     role: Role = Field(description="What they may do.")
-    rooms: RoomNames | None = Field(None, description="In which rooms; null means all.")
+    # Never by silence: all rooms are given to nobody by mistake.
+    rooms: RoomNames | None = Field(description="In which rooms; null means all.")
 
 
 class NewLink(Strict):

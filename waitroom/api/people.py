@@ -4,7 +4,7 @@ from quart import Response
 
 from waitroom.accounts.account import Account
 from waitroom.accounts.guard import accounts, who
-from waitroom.api.asking import answer, body, no_content, query
+from waitroom.api.asking import answer, body, if_match, if_match_header, no_content, query
 from waitroom.api.blueprint import api, describe
 from waitroom.api.models import (
     AccountChange,
@@ -20,6 +20,7 @@ from waitroom.api.models import (
 )
 
 _ABOUT = "Accounts and tokens"
+_IF_MATCH = if_match_header("the account, which is its version,")
 
 
 @api.get("/tokens")
@@ -47,10 +48,15 @@ async def make_token() -> Response:
 
 
 @api.delete("/tokens/<token>")
-@describe(_ABOUT, status=204, refuses=(404,))
+@describe(
+    _ABOUT,
+    status=204,
+    headers=if_match_header("the token, which is its version,"),
+    refuses=(404, 412),
+)
 async def revoke_token(token: str) -> Response:
     """Revoke an API token, at once and for good."""
-    await accounts().tokens.revoke(who(), token)
+    await accounts().tokens.revoke(who(), token, version=if_match())
     return no_content()
 
 
@@ -74,14 +80,15 @@ async def invite() -> Response:
 
 
 @api.put("/accounts/<account>")
-@describe(_ABOUT, answers=Account, body=AccountChange, refuses=(404, 409))
+@describe(_ABOUT, answers=Account, body=AccountChange, headers=_IF_MATCH, refuses=(404, 409, 412))
 async def change_account(account: str) -> Response:
     """Give an account another role or other rooms.
 
     Its sign-ins end. The last owner of all rooms stays one.
     """
     given = await body(AccountChange)
-    return answer(await accounts().change(who(), account, given.role, given.rooms))
+    found = await accounts().change(who(), account, given.role, given.rooms, version=if_match())
+    return answer(found, ETag=f'"{found.version}"')
 
 
 @api.post("/accounts/<account>/link")
@@ -106,11 +113,11 @@ async def accounts_audit() -> Response:
 
 
 @api.delete("/accounts/<account>")
-@describe(_ABOUT, status=204, refuses=(404, 409))
+@describe(_ABOUT, status=204, headers=_IF_MATCH, refuses=(404, 409, 412))
 async def delete_account(account: str) -> Response:
     """Delete an account.
 
     Its sign-ins and the API tokens that it made end.
     """
-    await accounts().delete(who(), account)
+    await accounts().delete(who(), account, version=if_match())
     return no_content()

@@ -12,10 +12,10 @@ from quart import Response
 
 from waitroom.errors import (
     AdmissionError,
+    ConflictError,
     ForbiddenError,
-    RoomConflictError,
-    RoomVersionError,
     SettingError,
+    VersionError,
     WaitroomError,
 )
 
@@ -110,9 +110,9 @@ def problem(error: WaitroomError) -> dict[str, Any]:
         found |= _about(error.field, error.value, error.allowed)
     elif isinstance(error, ForbiddenError):
         found["allowed"] = f"the role {error.role}"
-    elif isinstance(error, RoomConflictError):
+    elif isinstance(error, ConflictError):
         found |= {"field": error.field, "value": _shown(error.value)}
-    elif isinstance(error, RoomVersionError):
+    elif isinstance(error, VersionError):
         found["changes"] = error.changes
     elif isinstance(error, AdmissionError):
         found["title"] = "This cannot be at the moment."

@@ -1,9 +1,8 @@
 """Reports: ask for one, watch it, fetch it, delete it. Owners of the room only."""
 
 from dataclasses import asdict
-from typing import Any
 
-from quart import Response, send_file
+from quart import Response
 
 from waitroom.accounts.guard import who
 from waitroom.api.asking import answer, control, no_content
@@ -12,6 +11,7 @@ from waitroom.api.models import ReportOut, ReportProgress, RoomReports
 from waitroom.reports import Reports
 from waitroom.reports.states import Progress, Report
 from waitroom.reports.summary import headers
+from waitroom.web.requests import attachment
 from waitroom.web.services import services
 
 _ABOUT = "Reports"
@@ -46,14 +46,7 @@ async def start_report(name: str) -> Response:
 async def report_rows(name: str, report: str) -> Response:
     """Fetch the rows of a report, one a visit."""
     path = await (await _reports(name)).open(name, report, "csv")
-    found: Any = await send_file(
-        path,
-        mimetype="text/csv; charset=utf-8",
-        as_attachment=True,
-        attachment_filename=f"{name}-{report}.csv",
-    )
-    found.headers["Cache-Control"] = "no-store"
-    return found  # type: ignore[no-any-return]
+    return await attachment(path, f"{name}-{report}.csv", "text/csv")
 
 
 @api.get("/rooms/<name>/reports/<report>/html")

@@ -4,23 +4,27 @@ from typing import Any
 
 import orjson
 from pydantic import ValidationError
-from quart import Response, request
+from quart import Response
 
 from waitroom.accounts.guard import who
-from waitroom.api.asking import answer, body, control, json_object, no_content
+from waitroom.api.asking import (
+    answer,
+    body,
+    control,
+    if_match,
+    if_match_header,
+    json_object,
+    no_content,
+)
 from waitroom.api.blueprint import api, describe
 from waitroom.api.models import Message, NewRoom, Room, RoomChanges, Rooms, room
 from waitroom.api.problems import FieldError
 from waitroom.control.views import RoomView
-from waitroom.errors import RoomVersionError
 from waitroom.room.settings import setting_error
 
 _ABOUT = "Rooms"
 _LEVERS = "Levers"
-_IF_MATCH = {
-    "If-Match": "The ETag of the room as you saw it: if anything was changed since, nothing is "
-    "done, and the problem (412) says what changed."
-}
+_IF_MATCH = if_match_header("the room")
 
 
 @api.get("/rooms")
@@ -63,11 +67,11 @@ async def change_room(name: str) -> Response:
     """Change some settings of a room.
 
     Those that are left out stay. A change counts at the next tick, within a second. Operators
-    may change total_active_users, new_users_per_minute, queue_all, suspended, closed and message;
-    all else needs the role owner.
+    may change total_active_users, new_users_per_minute, queue_all, suspended, closed, draining
+    and message; all else needs the role owner.
     """
     given = await _settings(RoomChanges)
-    return _room(await control().change(who(), name, given, version=_version(name)))
+    return _room(await control().change(who(), name, given, version=if_match()))
 
 
 @api.delete("/rooms/<name>")
@@ -82,14 +86,14 @@ async def delete_room(name: str) -> Response:
 
 
 @api.put("/rooms/<name>/message")
-@describe(_LEVERS, answers=Room, body=Message, refuses=(404, 409))
+@describe(_LEVERS, answers=Room, body=Message, headers=_IF_MATCH, refuses=(404, 409, 412))
 async def say(name: str) -> Response:
     """Say something to the line.
 
     Everybody who waits sees it at once; null takes it away.
     """
     said = await body(Message)
-    return _room(await control().message(who(), name, said.text))
+    return _room(await control().message(who(), name, said.text, version=if_match()))
 
 
 @api.post("/rooms/<name>/pause")
@@ -107,9 +111,20 @@ async def pause(name: str) -> Response:
 async def open_(name: str) -> Response:
     """Let visitors in.
 
-    As seats become free, whatever held them before: undoes pause, close and stop.
+    As seats become free, whatever held them before: undoes pause, drain, close and stop.
     """
     return _room(await control().open(who(), name))
+
+
+@api.post("/rooms/<name>/drain")
+@describe(_LEVERS, answers=Room, refuses=(404, 409))
+async def drain(name: str) -> Response:
+    """Drain the room.
+
+    Newcomers see its message and get no place. Those who have one are let in, in order, until
+    nobody waits; it goes on refusing newcomers then. Those on the site stay.
+    """
+    return _room(await control().drain(who(), name))
 
 
 @api.post("/rooms/<name>/close")
@@ -144,16 +159,6 @@ async def end_passes(name: str) -> Response:
 
 def _room(view: RoomView, status: int = 200, **headers: str) -> Response:
     return answer(room(view), status, ETag=f'"{view.version}"', **headers)
-
-
-def _version(name: str) -> str | None:
-    """Return the version that ``If-Match`` names; None if it is not shown, or is ``*``."""
-    shown = request.headers.get("If-Match", "").strip()
-    if shown in ("", "*"):
-        return None
-    if len(shown) < 2 or not (shown[0] == shown[-1] == '"') or '"' in shown[1:-1]:
-        raise RoomVersionError(name, [])
-    return shown[1:-1]
 
 
 async def _settings(model: Any) -> dict[str, Any]:

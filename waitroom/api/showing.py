@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from quart import Response, request
+from quart import Response
 
 from waitroom.accounts.guard import who
-from waitroom.api.asking import answer, body, control, json_object, query
+from waitroom.api.asking import answer, body, control, if_match, json_object, query
 from waitroom.api.blueprint import api, describe
 from waitroom.api.models import PreviewBody, PreviewQuery
 from waitroom.control.views import ThemeView
+from waitroom.errors import RoomChangedError, VersionError
 from waitroom.room.theme import Theme
 from waitroom.web.services import services
 from waitroom.web.theme_preview import render_preview
@@ -16,7 +17,7 @@ from waitroom.web.theme_preview import render_preview
 _ABOUT = "The splash page"
 _IF_MATCH = {
     "If-Match": "The ETag of the theme as you saw it: if somebody has published another one since, "
-    "nothing is done."
+    "nothing is done (412)."
 }
 
 
@@ -28,7 +29,7 @@ async def get_theme(name: str) -> Response:
 
 
 @api.put("/rooms/<name>/theme")
-@describe(_ABOUT, answers=ThemeView, body=Theme, headers=_IF_MATCH, refuses=(404, 409))
+@describe(_ABOUT, answers=ThemeView, body=Theme, headers=_IF_MATCH, refuses=(404, 409, 412))
 async def publish_theme(name: str) -> Response:
     """Give the splash page another look.
 
@@ -36,10 +37,14 @@ async def publish_theme(name: str) -> Response:
     earlier look is shown again by changing the room's setting theme to its version. Needs the
     role owner.
     """
-    shown = request.headers.get("If-Match", "").strip()
-    seen = None if shown in ("", "*") else shown.strip('"')
-    raw = await json_object()
-    return _theme(await control().publish_theme(who(), name, raw, seen=seen))
+    seen, raw = if_match(), await json_object()
+    try:
+        found = await control().publish_theme(who(), name, raw, seen=seen)
+    except RoomChangedError:
+        if seen is None:
+            raise
+        raise VersionError([]) from None
+    return _theme(found)
 
 
 @api.get("/rooms/<name>/preview")

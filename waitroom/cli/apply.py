@@ -32,7 +32,7 @@ from waitroom.room.settings import room_name
 from waitroom.room.theme_store import check_version
 
 #: Turned while a room runs; left as they are unless the file names them.
-RUNNING = frozenset({"queue_all", "suspended", "closed", "message", "theme"})
+RUNNING = frozenset({"queue_all", "suspended", "closed", "draining", "message", "theme"})
 #: Never in a file: an epoch that is set back would bring ended passes to life.
 NEVER = frozenset({"epoch"})
 #: Largest file that is read, bytes.

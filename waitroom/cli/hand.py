@@ -18,6 +18,7 @@ LEVERS = {
     "pause": ("pause", "Let nobody in for now; newcomers get a place.", "is paused"),
     "open": ("open", "Let visitors in as seats become free, whatever held them.", "is open"),
     "close": ("close", "Refuse visitors with the message.", "is closed"),
+    "drain": ("drain", "Let in who has a place; refuse newcomers with the message.", "drains"),
     "stop": ("stop", "Let nobody in, not even past a suspended room.", "is stopped"),
     "end-passes": ("end_passes", "End all passes: all need a new seat.", "has no passes any more"),
 }

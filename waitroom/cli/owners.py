@@ -15,8 +15,9 @@ from typing import TypeVar
 import click
 import orjson
 
-from waitroom.accounts.account import Account, role_of
+from waitroom.accounts.account import Account, account_name, role_of
 from waitroom.accounts.accounts import Accounts
+from waitroom.accounts.errors import AccountNotFoundError
 from waitroom.accounts.links import Link
 from waitroom.accounts.tokens import ApiToken, NewToken
 from waitroom.accounts.trail import TrailRow
@@ -26,6 +27,7 @@ from waitroom.cli.common import as_json, print_json, print_table
 from waitroom.config import load_config
 from waitroom.embedded import redis_url
 from waitroom.room import Store
+from waitroom.running import running_port
 
 _T = TypeVar("_T")
 
@@ -33,9 +35,15 @@ role_option = click.option(
     "--role", type=click.Choice(ROLES), default="viewer", show_default=True, help="What it may do."
 )
 room_option = click.option(
-    "--room", "rooms", multiple=True, metavar="NAME", help="One of its rooms; none means all."
+    "--room", "rooms", multiple=True, metavar="NAME", help="One of its rooms; may be said often."
 )
+all_rooms_option = click.option("--all-rooms", is_flag=True, help="For all rooms, later ones too.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def rooms_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take the rooms of an account."""
+    return room_option(all_rooms_option(command))
 
 
 def acting() -> Who:
@@ -62,8 +70,9 @@ def with_accounts(work: Callable[[Accounts, str], Awaitable[_T]]) -> _T:
     async def run() -> _T:
         config = load_config()
         store = Store.connect(redis_url(config))
+        served = config.model_copy(update={"port": running_port(config) or config.port})
         try:
-            return await work(Accounts(store, config), console_base(config))
+            return await work(Accounts(store, config), console_base(served))
         finally:
             await store.close()
 
@@ -77,19 +86,25 @@ def owners() -> None:
 
 @owners.command("invite")
 @click.argument("name")
-@click.option(
-    "--role", type=click.Choice(ROLES), default="owner", show_default=True, help="What it may do."
-)
-@room_option
+@click.option("--role", type=click.Choice(ROLES), help="What it may do; the first is an owner.")
+@rooms_options
 @as_json
-def invite(name: str, role: str, rooms: tuple[str, ...], json_: bool) -> None:
+def invite(
+    name: str, role: str | None, rooms: tuple[str, ...], all_rooms: bool, json_: bool
+) -> None:
     """Make the account NAME, and print the link by which it gets its password.
 
-    The link works once, for an hour. Asked again, it prints another link.
+    The link works once, for an hour. Asked again, it prints another link; what is not said anew
+    stays as it was. Without --room a new account is for all rooms.
     """
 
     async def work(accounts: Accounts, base: str) -> tuple[Link, str]:
-        link = await accounts.invite(acting(), name, role_of(role), rooms or None)
+        found = await _account(accounts, account_name(name))
+        may = role or (found and found.role) or ("" if await accounts.has_owner() else "owner")
+        if not may:
+            raise click.UsageError("There is an owner already: say what this one may do by --role.")
+        allowed = _chosen(rooms, all_rooms, found.rooms if found else None)
+        link = await accounts.invite(acting(), name, role_of(may), allowed)
         return link, link.address(base)
 
     _print_link(*with_accounts(work), json_)
@@ -142,12 +157,18 @@ def list_(json_: bool) -> None:
 @owners.command("role")
 @click.argument("name")
 @click.argument("role", type=click.Choice(ROLES))
-@room_option
-def role_(name: str, role: str, rooms: tuple[str, ...]) -> None:
-    """Give the account NAME another ROLE, in all rooms or in those named; its sign-ins end."""
+@rooms_options
+def role_(name: str, role: str, rooms: tuple[str, ...], all_rooms: bool) -> None:
+    """Give the account NAME another ROLE; its sign-ins end.
+
+    Its rooms stay as they are unless they are said anew.
+    """
 
     async def work(accounts: Accounts, _base: str) -> Account:
-        return await accounts.change(acting(), name, role_of(role), rooms or None)
+        found = await accounts.account(acting(), name)
+        allowed = _chosen(rooms, all_rooms, found.rooms)
+        # Rooms that are kept are those of this very account.
+        return await accounts.change(acting(), name, role_of(role), allowed, version=found.version)
 
     found = with_accounts(work)
     click.echo(f"{found.name} is {found.role} of {_rooms(found.rooms)}.")
@@ -201,7 +222,10 @@ def tokens() -> None:
 @click.option("--days", type=click.IntRange(1, 3_650), help="How long it counts; else for ever.")
 @as_json
 def make_token(name: str, role: str, rooms: tuple[str, ...], days: int | None, json_: bool) -> None:
-    """Make the API token NAME and print its value, which is not shown again."""
+    """Make the API token NAME and print its value, which is not shown again.
+
+    Without --room it is for all rooms.
+    """
 
     async def work(accounts: Accounts, _base: str) -> NewToken:
         life_s = None if days is None else days * 86_400
@@ -253,6 +277,21 @@ def revoke_token(name: str) -> None:
 
     with_accounts(work)
     click.echo(f"The API token {name} is revoked.")
+
+
+async def _account(accounts: Accounts, name: str) -> Account | None:
+    try:
+        return await accounts.account(acting(), name)
+    except AccountNotFoundError:
+        return None
+
+
+def _chosen(
+    rooms: tuple[str, ...], all_rooms: bool, kept: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
+    if rooms and all_rooms:
+        raise click.UsageError("Say --room or --all-rooms, not both.")
+    return None if all_rooms else rooms or kept
 
 
 def _print_link(link: Link, address: str, json_: bool) -> None:

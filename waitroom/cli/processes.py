@@ -12,7 +12,7 @@ from waitroom.cli.parent import follow_parent
 from waitroom.cli.up import run_up
 from waitroom.config import Config, load_config
 from waitroom.embedded import redis_url
-from waitroom.jobs.worker import run_clock, run_worker
+from waitroom.jobs.worker import run_clock, run_slow_worker, run_worker
 from waitroom.keyring import with_secrets
 from waitroom.logs import configure_logging
 
@@ -44,10 +44,13 @@ def web(port: int | None, parent: int | None) -> None:
 
 
 @click.command()
+# Given by a worker to its child.
+@click.option("--slow", is_flag=True, hidden=True)
 @parent_option
-def worker(parent: int | None) -> None:
-    """Do the jobs: sweep rooms, write the history."""
-    run_worker(_started(parent, secrets=False))
+def worker(slow: bool, parent: int | None) -> None:
+    """Do the jobs: sweep rooms, write the history, send alerts, make reports."""
+    run = run_slow_worker if slow else run_worker
+    run(_started(parent, secrets=False))
 
 
 @click.command()

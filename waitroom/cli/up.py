@@ -7,13 +7,11 @@ data folder; a Valkey that a killed one left behind is taken over.
 
 import asyncio
 import errno
-import fcntl
 import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from waitroom.accounts.welcome import welcome
@@ -24,6 +22,7 @@ from waitroom.embedded import Valkey, embedded
 from waitroom.errors import ConfigError, RoomExistsError
 from waitroom.keyring import with_secrets
 from waitroom.room import Directory, Store
+from waitroom.running import only_one
 
 DEMO_ROOM = "shop"
 #: The demo shows a line as soon as a third visitor comes, unless settings say otherwise.
@@ -51,7 +50,7 @@ async def run_up(config: Config) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     config = _with_ports(config)
-    with _only_one(config):
+    with only_one(config):
         config = with_secrets(config, create=True)
         if config.redis_url is not None:
             await _run(config, None, stop)
@@ -174,7 +173,7 @@ async def _announce(config: Config) -> None:
         f"    {_typed()} rooms set {DEMO_ROOM} total_active_users=5\n",
         flush=True,
     )
-    if first := await welcome(config, screen=True):
+    if first := await welcome(config, screen=sys.stdout.isatty()):
         print(first, flush=True)
 
 
@@ -224,24 +223,3 @@ def _port(config: Config, name: str, port: int) -> int:
             f"WAITROOM_{name.upper()}={port}: {where}; choose another, as in: "
             f"waitroom up --{option} {port % 60_000 + 1}"
         ) from e
-
-
-@contextmanager
-def _only_one(config: Config) -> Iterator[None]:
-    try:
-        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        opened = (config.data_dir / "up.lock").open("a")
-    except OSError as e:
-        raise ConfigError(
-            f"WAITROOM_DATA_DIR={config.data_dir}: cannot be used ({e.strerror}); name a folder "
-            "that can be written"
-        ) from e
-    with opened as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(
-                f"`waitroom up` runs on {config.data_dir} already; "
-                "stop it, or set WAITROOM_DATA_DIR to another folder"
-            ) from None
-        yield

@@ -88,12 +88,14 @@ def refused(status: int, code: str, detail: str, error: WaitroomError | None = N
     heading = _HEADINGS.get(status, "That did not work")
     back = request.referrer if request.method == "POST" else None
     inside = back is not None and back.startswith(request.host_url)
+    again = status == 503 and request.method == "GET"
     return page(
         "error.html",
         status=status,
         heading=heading,
         detail=detail,
-        back=back if inside else "/console/rooms",
+        back=back if inside else request.full_path.rstrip("?") if again else "/console/rooms",
+        again=again,
     )
 
 

@@ -4,6 +4,7 @@ Whoever is not signed in is shown the way in and brought back afterwards. What a
 itself does not keep a sign-in alive. Roles are asked for by what the views call.
 """
 
+from contextlib import suppress
 from urllib.parse import quote
 
 from quart import Response, g, request
@@ -11,13 +12,14 @@ from quart import Response, g, request
 from waitroom.accounts import guard
 from waitroom.accounts.accounts import Accounts
 from waitroom.accounts.errors import UnauthorizedError
-from waitroom.accounts.signins import SignedIn, csrf_token
+from waitroom.accounts.signins import SignedIn, SignIn, csrf_token
 from waitroom.accounts.who import Who
+from waitroom.errors import StoreError
 from waitroom.web.requests import see_other
 
 #: Views for those who are not signed in.
 OPEN = frozenset(("console.sign_in", "console.welcome"))
-#: What pages ask by themselves.
+#: What pages ask by themselves, beside those that load themselves `again`.
 BY_ITSELF = frozenset(
     ("console.figures", "console.charts", "console.rooms_fragment", "console.effect")
 )
@@ -66,7 +68,7 @@ async def check() -> Response | None:
     endpoint = request.endpoint or ""
     if endpoint == "console.asset":
         return None
-    touch = endpoint not in BY_ITSELF
+    touch = endpoint not in BY_ITSELF and "again" not in request.args
     g.signed_in = await guard.accounts().who_of_cookie(guard.cookie(), touch=touch)
     reading = request.method in _READING
     if endpoint in OPEN:
@@ -81,6 +83,20 @@ async def check() -> Response | None:
     if not touch:
         raise UnauthorizedError
     return _to_sign_in()
+
+
+async def keep(response: Response, made: SignIn) -> Response:
+    """Give the browser a new sign-in; the one that it had before counts no more.
+
+    Args:
+        response: The answer to the form.
+        made: The new sign-in.
+    """
+    # It ends by itself when nobody uses it: no reason to refuse the new one.
+    with suppress(StoreError):
+        await accounts().sign_out(guard.cookie())
+    guard.keep(response, made)
+    return response
 
 
 def _to_sign_in() -> Response:

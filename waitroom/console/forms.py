@@ -137,6 +137,16 @@ def read_seen(form: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
+def read_version(form: Mapping[str, str]) -> str | None:
+    """Return the version that the editor of a form saw; None if the form does not say."""
+    return form.get("version") or None
+
+
+def written_seen(values: Mapping[str, Any]) -> str:
+    """Return what a form carries of what its editor sees."""
+    return orjson.dumps(values).decode()
+
+
 def changed(wanted: dict[str, Any], seen: dict[str, Any]) -> dict[str, Any]:
     """Return what a form changes: values that differ from what was seen."""
     return {name: value for name, value in wanted.items() if seen.get(name) != value}

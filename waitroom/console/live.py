@@ -118,7 +118,9 @@ def settled(figures: RoomFigures, settings: RoomSettings) -> RoomFigures:
         state = "closed"
     elif settings.queue_all:
         state = "paused"
-    elif figures.state in ("suspended", "closed", "paused"):
+    elif settings.draining:
+        state = "draining"
+    elif figures.state in ("suspended", "closed", "paused", "draining"):
         state = "queueing" if figures.waiting else "open"
     else:
         return figures

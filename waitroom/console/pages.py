@@ -10,6 +10,7 @@ from quart import Response, request, url_for
 
 from waitroom.console.assets import HERE, Assets
 from waitroom.console.door import form_token, signed_in
+from waitroom.console.sentences import STATES
 from waitroom.control.words import number
 from waitroom.web.requests import see_other
 
@@ -32,7 +33,8 @@ DONE = {
     "same": "Nothing was different, so nothing was changed.",
     "open": "The room is open.",
     "stop": "Stopped. Nobody is let in; all keep their places.",
-    "close": "Closed. Newcomers are refused.",
+    "close": "Closed. Newcomers are refused, and a report of what happened is made.",
+    "drain": "Draining. Newcomers are refused; those in line are let in.",
     "suspend": "Everybody goes straight to the site.",
     "end-passes": "All passes have ended.",
     "message": "The line reads your message now.",
@@ -40,9 +42,10 @@ DONE = {
     "let-in": "The visitor is let in.",
     "removed": "The visitor is out of the room.",
     "deleted": "It is deleted.",
+    "general": "The general rule holds in this room.",
+    "default": "It is as it was.",
     "revoked": "The token counts no more.",
     "password": "The password is changed. All other sign-ins have ended.",
-    "totp-on": "From now on you sign in with a code too.",
     "totp-off": "You sign in with your password alone.",
     "welcome": "Your password is set.",
     "signed-out": "You are signed out.",
@@ -97,6 +100,7 @@ def fragment(template: str, /, *, status: int = 200, **values: Any) -> Response:
     """
     common = {
         "section": "rooms",
+        "status": status,
         "who": found.who if (found := signed_in()) else None,
         "csrf_token": form_token(),
     }
@@ -126,7 +130,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    found.globals.update(url_for=url_for, asset=assets().address)
+    found.globals.update(url_for=url_for, asset=assets().address, room_states=STATES)
     found.filters.update(iso=_iso, clock=_clock, number=number)
     return found
 

@@ -13,6 +13,7 @@ STATES = {
     "queueing": "Line",
     "paused": "On hold",
     "recovering": "Recovering",
+    "draining": "Draining",
     "suspended": "Everybody goes through",
     "closed": "Closed",
     "unreachable": "Not reachable",
@@ -32,6 +33,8 @@ def sentence(figures: RoomFigures) -> str:
             return f"On hold: {_wait(figures.waiting)}, nobody is let in, {inside}."
         case "closed":
             return f"Closed: newcomers are refused, {waiting} keep their place, {inside}."
+        case "draining":
+            return _draining(figures, inside)
         case "recovering":
             return f"{waiting} have come back so far; letting in goes on in some seconds."
     if not figures.waiting:
@@ -47,7 +50,7 @@ def texts(figures: RoomFigures, arrivals: float | None) -> dict[str, str]:
         figures: The room at this moment.
         arrivals: Newcomers within the last minute; None when not known yet.
     """
-    limit = figures.target_per_minute
+    rate, target = _let_in(figures)
     silent = figures.stale + figures.parked
     return {
         "sentence": sentence(figures),
@@ -56,10 +59,10 @@ def texts(figures: RoomFigures, arrivals: float | None) -> dict[str, str]:
         "line": _line_note(figures),
         "active": number(figures.active),
         "seats": f"of {count(figures.total_active_users, 'seat', 'seats')}",
-        "rate": number(figures.admitted_per_minute),
-        "target": f"limit {number(limit)}" if limit else "no limit but the seats",
-        "wait": wait(figures).removesuffix(" min").removesuffix(" s"),
-        "wait_note": _wait_note(wait(figures)),
+        "rate": rate,
+        "target": target,
+        "wait": wait(figures).partition(" ")[0],
+        "wait_note": _wait_note(figures),
         "arrivals": number(arrivals),
         "present": number(figures.present),
         "silent": number(silent),
@@ -69,8 +72,10 @@ def texts(figures: RoomFigures, arrivals: float | None) -> dict[str, str]:
 
 def wait(figures: RoomFigures) -> str:
     """Return how long somebody who comes now is likely to wait: `4–7 min`."""
-    if figures.state in ("paused", "recovering", "closed", "unreachable"):
+    if figures.state in ("paused", "recovering", "closed", "draining", "unreachable"):
         return UNKNOWN
+    if figures.state == "suspended":
+        return "none"
     if not figures.waiting and figures.active < figures.total_active_users:
         return "none"
     if figures.wait_low_s is None or figures.wait_high_s is None:
@@ -78,14 +83,26 @@ def wait(figures: RoomFigures) -> str:
     low, high = figures.wait_low_s, figures.wait_high_s
     if high < 120:
         return f"{low}–{high} s"
-    low_min, high_min = low // 60, -(-high // 60)
-    return f"{low_min}–{high_min} min" if low_min < high_min else f"{high_min} min"
+    size, unit = (60, "min") if high < 3 * 3_600 else (3_600, "h")
+    low, high = low // size, -(-high // size)
+    return f"{low}–{high} {unit}" if low < high else f"{high} {unit}"
 
 
-def _wait_note(said: str) -> str:
+def _draining(figures: RoomFigures, inside: str) -> str:
+    if not figures.waiting:
+        return f"Drained: nobody waits, newcomers are refused, {inside}."
+    return f"Draining: newcomers are refused, {_wait(figures.waiting)}, {inside}, {_pace(figures)}."
+
+
+def _wait_note(figures: RoomFigures) -> str:
+    if figures.state in ("closed", "draining"):
+        return "newcomers are refused"
+    if figures.state == "suspended":
+        return "everybody goes through"
+    said = wait(figures)
     if said == UNKNOWN:
         return "not known yet"
-    units = {"min": "minutes, likely", "s": "seconds, likely"}
+    units = {"h": "hours, likely", "min": "minutes, likely", "s": "seconds, likely"}
     return units.get(said.rpartition(" ")[2], "a seat is free")
 
 
@@ -111,6 +128,17 @@ def _wait(waiting: int) -> str:
     return f"{number(waiting)} {'waits' if waiting == 1 else 'wait'}"
 
 
+def _let_in(figures: RoomFigures) -> tuple[str, str]:
+    """Return how many a minute are let in, and what limits that."""
+    if figures.state in ("paused", "closed"):
+        # What was measured is of the minute before; a room that was stopped says so at once.
+        return "0", "nobody is let in"
+    limit = figures.target_per_minute
+    target = f"limit {number(limit)}" if limit else "no limit but the seats"
+    return number(figures.admitted_per_minute), target
+
+
 def _line_note(figures: RoomFigures) -> str:
-    taken_s = line_s(figures)
+    going = figures.state in ("open", "queueing", "draining")
+    taken_s = line_s(figures) if going else None
     return f"the line takes {about(taken_s)}" if taken_s is not None else "in the line"

@@ -1,7 +1,8 @@
 """Live figures over Socket.IO: a server of the console's own, as strict as that of the visitors.
 
-Its path is below the console's, so only its sockets see the cookie of a sign-in. Whoever signs
-out, or loses the room, is cut off within some seconds; a socket never keeps a sign-in alive.
+Its path is below the console's, so only its sockets see the cookie of a sign-in. Whether that
+still counts is looked at before anything is sent, so whoever signed out, or lost the room, is told
+nothing more and is cut off within a second; a socket never keeps a sign-in alive.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import structlog
 from waitroom import clock
 from waitroom.accounts import cookies
 from waitroom.accounts.accounts import Accounts
+from waitroom.accounts.errors import UnauthorizedError
 from waitroom.accounts.who import Who
 from waitroom.console.live import Live
 from waitroom.errors import ForbiddenError, RoomNotFoundError, StoreError, WaitroomError
@@ -25,10 +27,8 @@ from waitroom.room.settings import ROOM_NAME
 PATH = "/console/socket.io/"
 #: How often figures are sent, seconds.
 EVERY_S = 1.0
-#: How often is looked whether a sign-in still counts, milliseconds.
-LOOK_MS = 5_000
-#: Most sockets of one process; a person has one for each open tab.
-MAX_OPEN = 500
+#: Most sockets of one process, and of one person, who has one for each open tab.
+MAX_OPEN, MAX_OPEN_EACH = 500, 50
 #: Largest packet that a page may send, bytes.
 MAX_PACKET_BYTES = 512
 
@@ -43,15 +43,13 @@ class Looker:
         page: What packets go out by.
         cookie: Of the sign-in, untrusted until looked at.
         room: The room it shows; empty until it said so.
-        who: Who is signed in; None until looked at.
-        looked_ms: When that was, monotonic milliseconds.
+        name: Whose sign-in it is.
     """
 
     page: PageSocket
     cookie: str
     room: str = ""
-    who: Who | None = None
-    looked_ms: int = 0
+    name: str = ""
 
 
 class _Server(PageServer):
@@ -99,9 +97,12 @@ class ConsoleSockets:
             await asyncio.sleep(max(0.05, EVERY_S - (clock.monotonic_s() - started_s)))
 
     async def round(self) -> None:
-        """Send everybody the figures of this moment, once."""
+        """Send everybody the figures of this moment, once; end whoever is signed out."""
         for sid, looker in list(self._open.items()):
-            if looker.room:
+            if looker.page.ended:
+                # It went while it was let in, so nobody says so.
+                self._open.pop(sid, None)
+            else:
                 await self._tell(sid, looker)
 
     async def close(self) -> None:
@@ -112,12 +113,12 @@ class ConsoleSockets:
         await self.server.shutdown()
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> bool:
-        if len(self._open) >= MAX_OPEN:
-            return False
         looker = Looker(environ["page"], environ["cookie"])
         with suppress(WaitroomError):
-            await self._look(looker)
-        if looker.who is None:
+            looker.name = (await self._who(looker)).name
+        # Counted after the wait: many who come at once do not slip past.
+        names = [each.name for each in self._open.values()]
+        if len(names) >= MAX_OPEN or names.count(looker.name) >= MAX_OPEN_EACH or not looker.name:
             return False
         self._open[sid] = looker
         return True
@@ -139,25 +140,23 @@ class ConsoleSockets:
 
     async def _tell(self, sid: str, looker: Looker) -> None:
         try:
-            if clock.monotonic_ms() - looker.looked_ms >= LOOK_MS:
-                await self._look(looker)
-            if looker.who is None:
-                raise ForbiddenError("nobody", "viewer", looker.room)
-            told = await self._live.told(looker.who, looker.room)
-        except (ForbiddenError, RoomNotFoundError):
+            who = await self._who(looker)
+            told = await self._live.told(who, looker.room) if looker.room else None
+        except (UnauthorizedError, ForbiddenError, RoomNotFoundError):
             looker.page.push(event_packet("gone", {}))
             self._open.pop(sid, None)
             await self.server.end(sid)
         except StoreError as e:
             looker.page.push(event_packet("fault", {"code": e.code, "detail": e.detail}))
         else:
-            if not looker.page.busy:
+            if told and not looker.page.busy:
                 looker.page.push(event_packet("figures", told))
 
-    async def _look(self, looker: Looker) -> None:
+    async def _who(self, looker: Looker) -> Who:
         found = await self._accounts.who_of_cookie(looker.cookie, touch=False)
-        looker.who = found.who if found else None
-        looker.looked_ms = clock.monotonic_ms()
+        if found is None:
+            raise UnauthorizedError
+        return found.who
 
 
 class Door:

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 from quart.datastructures import FileStorage
 
 from waitroom.texts import FACTS, languages, plural_categories
@@ -55,6 +56,15 @@ def theme_fields(raw: dict[str, Any], language: str) -> dict[str, Any]:
     }
 
 
+def theme_kept(raw: dict[str, Any]) -> str:
+    """Return what no field shows of a theme that is not published yet: it goes with the form.
+
+    Args:
+        raw: The theme, in the types of JSON, unchecked.
+    """
+    return orjson.dumps({part: raw[part] for part in ("logo", "texts") if part in raw}).decode()
+
+
 def read_theme_form(
     form: Mapping[str, str], logo: FileStorage | None, current: dict[str, Any]
 ) -> dict[str, Any]:
@@ -65,6 +75,7 @@ def read_theme_form(
         logo: The file that was chosen, if one was.
         current: The theme that is shown; what the form does not hold stays as it is there.
     """
+    current = _kept(form) or current
     made: dict[str, Any] = {}
     if picture := _logo(form, logo, current.get("logo")):
         made["logo"] = picture
@@ -82,6 +93,17 @@ def read_theme_form(
     return made
 
 
+def _kept(form: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return what ``theme_kept`` has put into the form, if it has."""
+    try:
+        found = orjson.loads(form.get("kept", ""))
+    except orjson.JSONDecodeError:
+        return None
+    texts = found.setdefault("texts", {}) if isinstance(found, dict) else None
+    good = isinstance(texts, dict) and all(isinstance(each, dict) for each in texts.values())
+    return found if good else None
+
+
 def _logo(form: Mapping[str, str], file: FileStorage | None, old: Any) -> dict[str, Any] | None:
     data = file.read(LOGO_READ_MAX) if file is not None else b""
     alt = form.get("alt", "").strip()
@@ -89,8 +111,7 @@ def _logo(form: Mapping[str, str], file: FileStorage | None, old: Any) -> dict[s
         return {"data": base64.b64encode(data).decode(), "alt": alt}
     if old is None or form.get("no_logo") == "1":
         return None
-    kept = old["data"] if isinstance(old, dict) else old
-    return {"data": kept, "alt": alt}
+    return {"data": old.get("data") if isinstance(old, dict) else old, "alt": alt}
 
 
 def _colours(form: Mapping[str, str]) -> dict[str, Any]:

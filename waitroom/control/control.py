@@ -7,6 +7,7 @@ changes of settings wherever they can be: they count at the very next tick, of e
 from typing import Any
 
 from waitroom.accounts.who import Who
+from waitroom.alerts import Alerts
 from waitroom.config import Config
 from waitroom.control import line, matching, rooms, themes, trail, watching
 from waitroom.control.views import (
@@ -91,9 +92,9 @@ class Control:
 
         Raises:
             SettingError: If a setting is unknown or out of range; nothing was changed.
-            RoomConflictError: If somebody else has changed a setting to another value since it
+            ConflictError: If somebody else has changed a setting to another value since it
                 was seen; nothing was changed.
-            RoomVersionError: If somebody has changed the room since that version; likewise.
+            VersionError: If somebody has changed the room since that version; likewise.
             RoomChangedError: If others change the same settings again and again.
         """
         await rooms.allowed(self._directory, who, name, changes)
@@ -103,14 +104,18 @@ class Control:
         )
 
     async def delete(self, who: Who, name: str) -> None:
-        """Delete a room with its line, seats, history, trail and reports. Needs owner.
+        """Delete a room with its line, seats, history, trail, reports and rules. Needs owner.
 
         Raises:
             ReportFolderError: If its reports cannot be deleted; nothing else was.
         """
         await rooms.existing(self._directory, who, "owner", name)
-        await Reports(self._store, self._config).delete_all(name)
+        reports = Reports(self._store, self._config)
+        await reports.delete_all(name)
         await rooms.delete(self._directory, who, name)
+        await Alerts(self._store, self._config).forget_room(name)
+        # What a worker finished between these two.
+        await reports.delete_all(name)
 
     async def theme(self, who: Who, name: str) -> ThemeView:
         """Return what a room's splash page looks like. Needs viewer."""
@@ -144,7 +149,17 @@ class Control:
     async def open(self, who: Who, name: str) -> RoomView:
         """Let visitors in as seats become free, whatever held them before. Needs operator."""
         return await self.change(
-            who, name, {"queue_all": False, "closed": False, "suspended": False}
+            who,
+            name,
+            {"queue_all": False, "closed": False, "draining": False, "suspended": False},
+        )
+
+    async def drain(self, who: Who, name: str) -> RoomView:
+        """Let in who has a place and refuse newcomers, until it is opened. Needs operator."""
+        return await self.change(
+            who,
+            name,
+            {"queue_all": False, "closed": False, "draining": True, "suspended": False},
         )
 
     async def close(self, who: Who, name: str) -> RoomView:
@@ -159,9 +174,14 @@ class Control:
         """End all passes: everybody on the site needs a new seat. Needs owner."""
         return await rooms.end_passes(self._directory, self._hand, who, name)
 
-    async def message(self, who: Who, name: str, text: str | None) -> RoomView:
-        """Say something to everybody in the line; None takes it away. Needs operator."""
-        return await self.change(who, name, {"message": text})
+    async def message(
+        self, who: Who, name: str, text: str | None, *, version: str | None = None
+    ) -> RoomView:
+        """Say something to everybody in the line; None takes it away. Needs operator.
+
+        ``version`` as in ``change``.
+        """
+        return await self.change(who, name, {"message": text}, version=version)
 
     async def figures(self, who: Who, name: str) -> RoomFigures:
         """Return a room in numbers, at this moment. Needs viewer."""

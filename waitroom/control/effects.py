@@ -119,6 +119,10 @@ def _session(settings: RoomSettings, _now: Now) -> str:
     return f"Whoever goes away holds the seat for another {half} to {whole}."
 
 
+def _no_renewal(settings: RoomSettings, now: Now) -> str:
+    return _session(settings, now) if settings.disable_session_renewal else ""
+
+
 def _claim(settings: RoomSettings, _now: Now) -> str:
     return f"A visitor who does not come leaves a seat empty for {duration(settings.claim_ttl_s)}."
 
@@ -138,6 +142,11 @@ def _recovery(settings: RoomSettings, _now: Now) -> str:
     return ""
 
 
+def _close_after(settings: RoomSettings, _now: Now) -> str:
+    after_s = settings.close_after_s
+    return f"That is {duration(after_s)} after it was opened." if after_s else ""
+
+
 def _routes(settings: RoomSettings, _now: Now) -> str:
     return "" if settings.routes else "Without one this room protects nothing."
 
@@ -150,6 +159,17 @@ def _hold(settings: RoomSettings, now: Now) -> str:
 
 def _closed(settings: RoomSettings, now: Now) -> str:
     return f"{number(now.waiting)} in line keep their place." if settings.closed else ""
+
+
+def _draining(settings: RoomSettings, now: Now) -> str:
+    if not settings.draining or flow(settings, now) == 0:
+        return ""
+    if not now.waiting:
+        return "Nobody waits: whoever has no seat is refused."
+    taken_s = line_s(settings, now)
+    if taken_s is None:
+        return f"{number(now.waiting)} wait; how long the line takes is not known yet."
+    return f"At today's pace the line is empty in {about(taken_s)}."
 
 
 def _suspended(settings: RoomSettings, now: Now) -> str:
@@ -168,14 +188,16 @@ _EFFECTS: dict[str, Callable[[RoomSettings, Now], str]] = {
     "total_active_users": _seats,
     "new_users_per_minute": _rate,
     "session_duration_s": _session,
-    "disable_session_renewal": _session,
+    "disable_session_renewal": _no_renewal,
     "claim_ttl_s": _claim,
     "heartbeat_ttl_s": _heartbeat,
     "place_ttl_s": _place,
     "recovery_hold_s": _recovery,
+    "close_after_s": _close_after,
     "routes": _routes,
     "queue_all": _hold,
     "closed": _closed,
+    "draining": _draining,
     "suspended": _suspended,
     "message": _message,
     "epoch": _epoch,

@@ -3,6 +3,7 @@
 The same pure code that an edge decides with, asked with a made-up visitor without pass or ticket.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
@@ -11,7 +12,7 @@ from waitroom.accounts.who import Who
 from waitroom.control.views import Match
 from waitroom.errors import RequestError
 from waitroom.gate.paths import Path, PathError, canonical_host, canonical_path, prefix
-from waitroom.gate.rooms import EdgeRoom, Rooms
+from waitroom.gate.rooms import EdgeRoom, Rooms, refusal
 from waitroom.gate.visit import Visit
 from waitroom.return_to import PREFIX
 from waitroom.room import Room
@@ -64,6 +65,30 @@ def match(rooms: list[Room], who: Who, url: str, method: str, address: str) -> M
     return _judge(rooms, who, _Asked(url, at, path, visit))
 
 
+def behind(name: str, routes: Iterable[Route], rooms: Iterable[Room]) -> dict[str, str]:
+    """Return the routes of a room in which another one always stands before it.
+
+    Args:
+        name: The room's name.
+        routes: Its routes.
+        rooms: All rooms.
+
+    Returns:
+        The route as ``host/path`` -> the room that decides there. Of two rooms with the same
+        route the one whose name comes first decides, so the other one never holds anybody.
+    """
+    first: dict[tuple[str, str | None], str] = {}
+    for room in sorted(rooms, key=lambda each: each.name):
+        for route in room.settings.routes:
+            first.setdefault(_place(route), room.name)
+    found = {f"{each.host}{each.path}": first.get(_place(each), name) for each in routes}
+    return {route: winner for route, winner in found.items() if winner < name}
+
+
+def _place(route: Route) -> tuple[str, str | None]:
+    return route.host.rstrip("."), prefix(route.path)
+
+
 def _judge(rooms: list[Room], who: Who, asked: _Asked) -> Match:
     edges = [_edge(room) for room in rooms]
     found = Rooms(edges).find(asked.host, asked.path)
@@ -92,6 +117,9 @@ def _in_room(room: EdgeRoom, route: Route, asked: _Asked, passed_over: list[str]
     elif room.suspended:
         rule, outcome = "suspended", "site"
         why.append("The room is suspended: everybody goes to the site.")
+    elif room.draining:
+        outcome = "refused"
+        why.append("The room drains: newcomers see its message, those in line are let in.")
     elif room.closed:
         outcome = "refused"
         why.append("The room is closed: visitors without a pass see its message.")
@@ -119,7 +147,7 @@ def _in_room(room: EdgeRoom, route: Route, asked: _Asked, passed_over: list[str]
 
 
 def _edge(room: Room) -> EdgeRoom:
-    told = room.settings.model_dump(include=set(EdgeRoom.model_fields))
+    told = room.settings.model_dump(include=set(EdgeRoom.model_fields)) | refusal(room.settings)
     return EdgeRoom(name=room.name, queueing=room.settings.queue_all, **told)
 
 

@@ -13,7 +13,15 @@ from waitroom.room import RoomSettings
 
 #: What operators may change; everything else is the owner's.
 OPERATORS = frozenset(
-    ("total_active_users", "new_users_per_minute", "message", "queue_all", "closed", "suspended")
+    (
+        "total_active_users",
+        "new_users_per_minute",
+        "message",
+        "queue_all",
+        "closed",
+        "draining",
+        "suspended",
+    )
 )
 
 
@@ -189,6 +197,13 @@ _TEXTS = (
         "closed",
         "Closed",
         "Newcomers are refused with the message. Those in line keep their place.",
+        "Emergency",
+    ),
+    Meaning(
+        "draining",
+        "Drain",
+        "Newcomers are refused with the message. Those in line are let in, in order, until nobody "
+        "waits.",
         "Emergency",
     ),
     Meaning(

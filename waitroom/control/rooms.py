@@ -8,12 +8,8 @@ from waitroom.accounts.who import Who
 from waitroom.control.meanings import OPERATORS
 from waitroom.control.trail import is_setting
 from waitroom.control.views import RoomView
-from waitroom.errors import (
-    RoomConflictError,
-    RoomNotFoundError,
-    RoomVersionError,
-    SettingError,
-)
+from waitroom.edits import conflict, newer
+from waitroom.errors import RoomNotFoundError, SettingError
 from waitroom.room import Directory, Keys, Room, RoomSettings
 from waitroom.room.hand import TRAIL_ID, Hand, TrailRow
 from waitroom.room.settings import room_name
@@ -104,14 +100,15 @@ async def change(
             raise _MeanwhileError
 
     try:
-        room = await directory.update(name, changes, who=str(who), check=check)
+        await directory.update(name, changes, who=str(who), check=check)
     except _MeanwhileError:
         if version is not None:
             await _refuse_newer(hand, before, version)
         field, value = meanwhile[0]
-        by = await _who_set(hand, before.keys, field)
-        raise RoomConflictError(name, field, value, by) from None
-    return _view(who, room, await hand.version(room.keys))
+        rows = await hand.trail(before.keys, count=1_000)
+        raise conflict(field, value, rows) from None
+    # Read again: a version that is newer than its settings would hide what it came with.
+    return await one(directory, hand, who, name)
 
 
 async def delete(directory: Directory, who: Who, name: str) -> None:
@@ -191,27 +188,18 @@ async def _refuse_newer(hand: Hand, room: Room, version: str) -> None:
     """Return if a version is still the room's.
 
     Raises:
-        RoomVersionError: If not; says what changed since, as far as the trail goes back.
+        VersionError: If not; says what changed since, as far as the trail goes back.
     """
     if await hand.version(room.keys) == version:
         return
     known = TRAIL_ID.fullmatch(version)
     rows = await hand.trail_after(room.keys, version) if known else []
-    raise RoomVersionError(room.name, [change for row in rows for change in _changes(row)])
+    raise newer(row._replace(changes=_settings(row)) for row in rows)
 
 
-def _changes(row: TrailRow) -> list[dict[str, object]]:
-    at_ms = int(row.id.partition("-")[0])
-    return [
-        {"field": field, "before": before, "value": after, "who": row.who, "at_ms": at_ms}
-        for field, (before, after) in row.changes.items()
+def _settings(row: TrailRow) -> dict[str, list[Any]]:
+    return {
+        field: change
+        for field, change in row.changes.items()
         if is_setting(field) and field != "bypass"
-    ]
-
-
-async def _who_set(hand: Hand, keys: Keys, field: str) -> str:
-    """Return who changed a setting last, as far as the trail tells; else an empty text."""
-    for row in await hand.trail(keys, count=1_000):
-        if field in row.changes:
-            return row.who
-    return ""
+    }

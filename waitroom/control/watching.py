@@ -34,6 +34,9 @@ async def figures(store: Store, room: Room) -> RoomFigures:
     silence_ms = board.at_ms - room.settings.heartbeat_ttl_s * 1000
     present = min(found.waiting, await count_present(store, room.keys, silence_ms))
     wait = (0, 0) if board.state == "open" else board.wait_s(found.waiting + 1)
+    if board.state == "draining":
+        # Of who comes now: refused.
+        wait = None
     return RoomFigures(
         room=room.name,
         title=room.settings.title,

@@ -42,13 +42,22 @@ class GateMiddleware:
         service_url: Where the waiting room's web process is.
         edge_token: The installation's ``WAITROOM_EDGE_TOKEN``.
         secret_keys: The installation's signing keys, oldest first.
+        name: What the console and alerts call this gate; gates without one share an entry there.
     """
 
     def __init__(
-        self, app: App, *, service_url: str, edge_token: str, secret_keys: Sequence[str]
+        self,
+        app: App,
+        *,
+        service_url: str,
+        edge_token: str,
+        secret_keys: Sequence[str],
+        name: str = "",
     ) -> None:
         self._app = app
-        self._gate = Gate(service_url=service_url, edge_token=edge_token, secret_keys=secret_keys)
+        self._gate = Gate(
+            service_url=service_url, edge_token=edge_token, secret_keys=secret_keys, name=name
+        )
         self._started = False
         self._starting: asyncio.Lock | None = None
 

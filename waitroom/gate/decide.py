@@ -169,9 +169,10 @@ def away(room: EdgeRoom, visit: Visit, page: str, since_ms: int, *, ticket: bool
     away_ms = max(0, visit.now_ms - since_ms)
     patient = room.queueing and away_ms < PATIENCE_MS
     in_time = away_ms < policy.open_limit_s * 1000
-    if policy.action == "open" and in_time and not patient and not room.closed:
+    refused = room.refuses(ticket=ticket)
+    if policy.action == "open" and in_time and not patient and not refused:
         return Forward(page, "away", room.name)
-    return Hold(room.name, _answer(visit, "redirect"), issue_ticket=not ticket and not room.closed)
+    return Hold(room.name, _answer(visit, "redirect"), issue_ticket=not ticket and not refused)
 
 
 def _decide_in(room: EdgeRoom, visit: Visit, path: Path, known: Known, tokens: Tokens) -> Decision:
@@ -189,14 +190,15 @@ def _decide_in(room: EdgeRoom, visit: Visit, path: Path, known: Known, tokens: T
     ticket = _first_ticket(room, visit, tokens)
     if known.away_since_ms is not None:
         return away(room, visit, path.page, known.away_since_ms, ticket=ticket is not None)
-    issue = ticket is None and not room.closed
+    refused = room.refuses(ticket=ticket is not None)
+    issue = ticket is None and not refused
     splash = Splash(
-        room.name, _answer(visit, room.delivery), _location(room, visit, path), issue, room.closed
+        room.name, _answer(visit, room.delivery), _location(room, visit, path), issue, refused
     )
     if visit.websocket:
         return splash
     lapsed = _lapsed_pass(room, visit, tokens)
-    if lapsed is None and (room.closed or room.queueing):
+    if lapsed is None and (refused or room.queueing):
         return splash
     return Enter(path.page, room.name, ticket, splash, lapsed)
 

@@ -79,10 +79,13 @@ class Gate:
         service_url: Where the waiting room's web process is.
         edge_token: The installation's ``WAITROOM_EDGE_TOKEN``.
         secret_keys: The installation's signing keys, oldest first.
+        name: What the console and alerts call this gate; gates without one share an entry there.
     """
 
-    def __init__(self, *, service_url: str, edge_token: str, secret_keys: Sequence[str]) -> None:
-        self.service = Service(service_url, edge_token)
+    def __init__(
+        self, *, service_url: str, edge_token: str, secret_keys: Sequence[str], name: str = ""
+    ) -> None:
+        self.service = Service(service_url, edge_token, name)
         self._tokens = Tokens(secret_keys)
         self._keys_differ = False
         self._proofs = Proofs(self._tokens)

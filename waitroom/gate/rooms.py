@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from waitroom.gate.languages import DEFAULT as DEFAULT_LANGUAGE
 from waitroom.gate.paths import Path, prefix
 from waitroom.gate.visit import Visit
-from waitroom.room.settings import ROOM_NAME, Bypass, Route, Unavailable
+from waitroom.room.settings import ROOM_NAME, Bypass, RoomSettings, Route, Unavailable
 
 #: Goes into a header, so nothing that could end one.
 Language = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,35}$")]
@@ -34,6 +34,8 @@ class EdgeRoom(BaseModel):
     disable_session_renewal: bool = False
     suspended: bool = False
     closed: bool = False
+    #: Closed to newcomers only: whoever holds a ticket is let in as seats become free.
+    draining: bool = False
     epoch: Annotated[int, Field(ge=0)] = 0
     queueing: bool = False
     recovering: bool = False
@@ -41,9 +43,26 @@ class EdgeRoom(BaseModel):
     #: What the splash page looks like: which version of it is kept.
     theme: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,40}$")] = ""
 
+    def refuses(self, *, ticket: bool) -> bool:
+        """Say whether somebody without a pass is refused.
+
+        Args:
+            ticket: They hold a valid ticket.
+        """
+        return self.closed and not (self.draining and ticket)
+
     def bypasses(self, visit: Visit, path: Path) -> bool:
         """Say whether one of the owner's rules lets this request through uncounted."""
         return any(_applies(rule, visit, path) for rule in self.bypass)
+
+
+def refusal(settings: RoomSettings) -> dict[str, bool]:
+    """Return how a room's settings tell an edge whom to refuse.
+
+    An edge that does not know ``draining`` yet takes the room for closed, and gives no tickets.
+    """
+    draining = settings.draining and not settings.closed
+    return {"closed": settings.closed or draining, "draining": draining}
 
 
 class EdgeRooms(BaseModel):

@@ -31,6 +31,7 @@ from waitroom.gate.decide import Known
 from waitroom.gate.languages import DEFAULT
 from waitroom.gate.renewals import Renewals
 from waitroom.gate.rooms import EdgeRooms, Rooms
+from waitroom.room.contacts import EDGE_NAME
 
 #: Longest wait for any answer of the service, seconds.
 TIME_LIMIT_S = 2.0
@@ -76,17 +77,22 @@ class Service:
     Args:
         url: Where the service is, such as ``http://127.0.0.1:8000``.
         edge_token: Shown with every call.
+        name: What this gate calls itself, 1 to 64 of A-Z, a-z, 0-9, ``.``, ``-``, ``_``; may be
+            empty.
 
     Raises:
         ConfigError: If one of them cannot be right.
     """
 
-    def __init__(self, url: str, edge_token: str) -> None:
+    def __init__(self, url: str, edge_token: str, name: str = "") -> None:
         if not re.fullmatch(r"https?://[^/?#@\s]+/?", url):
             raise ConfigError(f"service_url={url!r}: must be as in http://127.0.0.1:8000")
         if not edge_token:
             raise ConfigError("edge_token is empty; it is the installation's WAITROOM_EDGE_TOKEN")
+        if name and not EDGE_NAME.fullmatch(name):
+            raise ConfigError(f"name={name!r}: must be 1 to 64 of A-Z, a-z, 0-9, '.', '-', '_'")
         self.url = url.rstrip("/")
+        self._name = name
         self.breaker = Breaker()
         self.renewals = Renewals()
         #: WebSockets of visitors that are connected with the service now.
@@ -300,6 +306,8 @@ class Service:
         }
         if etag:
             headers["If-None-Match"] = etag
+        if self._name:
+            headers["Waitroom-Edge"] = self._name
         try:
             async with (
                 asyncio.timeout(TIME_LIMIT_S),

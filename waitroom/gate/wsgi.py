@@ -43,6 +43,7 @@ class WSGIGateMiddleware:
         service_url: Where the waiting room's web process is.
         edge_token: The installation's ``WAITROOM_EDGE_TOKEN``.
         secret_keys: The installation's signing keys, oldest first.
+        name: What the console and alerts call this gate; gates without one share an entry there.
         mount: The ``SCRIPT_NAME`` that the server itself sets, such as ``/shop``. Requests with
             another one, or with one in a header, are refused: gunicorn believes such a header.
 
@@ -57,13 +58,16 @@ class WSGIGateMiddleware:
         service_url: str,
         edge_token: str,
         secret_keys: Sequence[str],
+        name: str = "",
         mount: str = "",
     ) -> None:
         self._app = app
         self._mount = checked_mount(mount)
 
         def make() -> Gate:
-            return Gate(service_url=service_url, edge_token=edge_token, secret_keys=secret_keys)
+            return Gate(
+                service_url=service_url, edge_token=edge_token, secret_keys=secret_keys, name=name
+            )
 
         # What is wrong with the settings shows here and not with the first visitor.
         make()

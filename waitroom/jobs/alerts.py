@@ -1,9 +1,8 @@
 """Alerts as jobs: the check every ten seconds, and one attempt to deliver an alert.
 
-Attempts have a queue of their own, which comes second: a webhook that hangs for as long as it may
-delays a sweep by that much once, and never by the sum of all that hang. A failed attempt is
-retried by RQ after a growing pause. What is on its way is kept beside the rooms, not here: a check
-enqueues what RQ has lost.
+Attempts have a queue of their own, and a process that looks after it: a webhook that hangs for as
+long as it may delays no sweep and no check. A failed attempt is retried by RQ after a growing
+pause. What is on its way is kept beside the rooms, not here: a check enqueues what RQ has lost.
 """
 
 import asyncio

@@ -13,7 +13,7 @@ from waitroom.clock import now_ms
 from waitroom.config import Config
 from waitroom.embedded import rq_redis_url
 from waitroom.errors import StoreError
-from waitroom.jobs.names import LAST_SWEEP, QUEUE, connect
+from waitroom.jobs.names import LAST_SWEEP, QUEUE, REPORTS_QUEUE, connect
 
 #: A worker or clock not heard of for longer counts as gone, milliseconds.
 GONE_AFTER_MS = 30_000
@@ -51,13 +51,13 @@ async def job_health(config: Config) -> JobHealth:
 def _read(url: str) -> JobHealth:
     try:
         with connect(url) as raw:
-            queue = Queue(QUEUE, connection=raw)
+            queues = [Queue(name, connection=raw) for name in (QUEUE, REPORTS_QUEUE)]
             swept = raw.get(LAST_SWEEP)
             return JobHealth(
-                failed=_failed(raw, queue),
-                queued=queue.count,
+                failed=sum(_failed(raw, queue) for queue in queues),
+                queued=sum(queue.count for queue in queues),
                 last_sweep_ms=int(swept) if swept else None,
-                workers=_workers(raw, queue),
+                workers=_workers(raw, queues[0]),
                 clocks=_clocks(raw),
             )
     except (RedisError, OSError) as e:

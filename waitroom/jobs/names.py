@@ -16,10 +16,14 @@ from redis.sentinel import (
 from waitroom.addresses import Address, read_address
 from waitroom.errors import ConfigError
 
-#: The queue of all that keeps the rooms well.
+#: The queue of all that keeps the rooms well: short jobs that wait for Redis only.
 QUEUE = "waitroom"
-#: The queue of deliveries of alerts; a worker looks here when the other one is empty.
+#: The queue of deliveries of alerts.
 ALERTS_QUEUE = "waitroom-alerts"
+#: The queue of work at reports.
+REPORTS_QUEUE = "waitroom-reports"
+#: What waits for mail servers and webhooks, or takes long; those who do it do nothing else.
+SLOW_QUEUES = (ALERTS_QUEUE, REPORTS_QUEUE)
 #: String: when the last sweep of all rooms succeeded, ms since epoch, this host's clock.
 LAST_SWEEP = "waitroom:jobs:last_sweep_ms"
 #: String that expires: a sweep has just begun, another one would find nothing to do.

@@ -1,8 +1,8 @@
 """The job that looks after reports: a slice of a few seconds of work, then others have their turn.
 
-One worker does all jobs, one after the other. A report of a million visits takes the better part
-of a minute, so it is made in slices: a sweep waits for one slice at most, and a worker that is
-stopped in one loses that slice.
+A worker does such jobs one after the other. A report of a million visits takes the better part of a
+minute, so it is made in slices: an alert waits for one slice at most, and a worker that is stopped
+in one loses that slice.
 """
 
 import asyncio

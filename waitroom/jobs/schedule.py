@@ -7,7 +7,7 @@ a few jobs, not an hour of them; and of those only one has an effect (see `tasks
 from rq import cron
 
 from waitroom.jobs.alerts import check_alerts
-from waitroom.jobs.names import QUEUE
+from waitroom.jobs.names import QUEUE, REPORTS_QUEUE
 from waitroom.jobs.reports import reports
 from waitroom.jobs.tasks import sample, sweep
 
@@ -49,7 +49,7 @@ cron.register(
 )
 cron.register(
     reports,
-    queue_name=QUEUE,
+    queue_name=REPORTS_QUEUE,
     interval=REPORTS_EVERY_S,
     ttl=2 * REPORTS_EVERY_S,
     # Mails may hang for half a minute each.

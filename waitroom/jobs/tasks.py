@@ -16,8 +16,6 @@ from waitroom.errors import RoomNotFoundError, WaitroomError
 from waitroom.jobs.names import LAST_SWEEP, SWEEPING, connect
 from waitroom.room import Directory, Room, RoomSettings, Store
 
-#: Most batches of one room in one job: 200 times 1000 visitors; the next sweep goes on.
-MAX_ROUNDS = 200
 #: A sweep that follows another one by less is left out, milliseconds.
 SWEEP_GAP_MS = 2_000
 
@@ -37,7 +35,7 @@ def sweep() -> int:
     with connect(rq_redis_url(config)) as raw:
         if not raw.set(SWEEPING, 1, nx=True, px=SWEEP_GAP_MS):
             return -1
-        handled = in_rooms(config, sweep_room)
+        handled = in_rooms(config, Room.sweep_all)
         raw.set(LAST_SWEEP, now_ms())
     return handled
 
@@ -52,22 +50,6 @@ def sample() -> int:
         WaitroomError: If a room could not be sampled; the others were. Asking again is safe.
     """
     return in_rooms(load_config(), sample_room)
-
-
-async def sweep_room(room: Room) -> int:
-    """Sweep one room until nothing is left to do, within bounds.
-
-    Returns:
-        Visitors handled.
-    """
-    handled = 0
-    for _ in range(MAX_ROUNDS):
-        swept = await room.sweep()
-        found = sum(swept)
-        handled += found
-        if not found:
-            break
-    return handled
 
 
 async def sample_room(room: Room) -> int:

@@ -68,6 +68,18 @@ def poll_after_s(
     return max(POLL_MIN_S, min(after, POLL_MAX_S, often_enough))
 
 
+def refuses_newcomers(board: Board, settings: RoomSettings) -> bool:
+    """Return whether somebody without a place gets none.
+
+    Args:
+        board: The room as last summarised, which may be newer than the settings.
+        settings: The room's settings.
+    """
+    if board.state in ("paused", "recovering"):
+        return settings.draining
+    return board.state in ("draining", "closed")
+
+
 def _status(board: Board, standing: Standing) -> str:
     if standing.state in ("seated", "suspended"):
         return "admitted"

@@ -122,7 +122,7 @@ class Hub:
         """
         free = [link for link in watcher.links if not link.busy]
         updates = _updates(line)
-        if updates is None or not free or lacks_place(watcher, updates.board):
+        if updates is None or not free or lacks_place(watcher, updates.board, updates.settings):
             return
         watcher.told_position, watcher.told_ms = watcher.position, clock.monotonic_ms()
         text = updates.packet(watcher.position)

@@ -7,8 +7,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from waitroom.live.answer import refuses_newcomers
 from waitroom.live.updates import Updates
-from waitroom.room import Board, Room
+from waitroom.room import Board, Room, RoomSettings
 
 #: Least and most time between two messages to one visitor, milliseconds.
 TELL_MIN_MS, TELL_MAX_MS = 1_000, 30_000
@@ -100,14 +101,15 @@ def due_ms(watcher: Watcher) -> int:
     return watcher.told_ms + (TELL_MIN_MS if matters else TELL_MAX_MS)
 
 
-def lacks_place(watcher: Watcher, board: Board) -> bool:
-    """Return whether a watcher came while the room was closed, and has no place though it opened.
+def lacks_place(watcher: Watcher, board: Board, settings: RoomSettings) -> bool:
+    """Return whether a watcher was refused, and has no place though newcomers get one again.
 
     Args:
         watcher: With the newest position; 0 = no place.
         board: The newest board.
+        settings: The room's settings.
     """
-    return watcher.position == 0 and board.state != "closed"
+    return watcher.position == 0 and not refuses_newcomers(board, settings)
 
 
 def read_position(watcher: Watcher, board: Board) -> bool:

@@ -79,7 +79,7 @@ class Teller:
         for number, watcher in enumerate(watchers):
             if number and number % BATCH == 0:
                 await sleep(pause_s if watcher.position > HEAD else 0)
-            if _is_here(line, watcher) and _is_missed(watcher, board):
+            if _is_here(line, watcher) and _is_missed(line, watcher, board):
                 line.gone.add(watcher.visitor)
             left_ms = due_ms(watcher) - clock.monotonic_ms()
             if 0 < left_ms <= LATE_MS:
@@ -90,11 +90,11 @@ class Teller:
                 self._hub.tell(line, watcher)
 
 
-def _is_missed(watcher: Watcher, board: Board) -> bool:
+def _is_missed(line: LocalLine, watcher: Watcher, board: Board) -> bool:
     """Return whether only Redis knows where a watcher is, with the newest position read."""
     if watcher.position == 0:
         # No board knows of it.
-        return lacks_place(watcher, board)
+        return lacks_place(watcher, board, line.room.settings)
     return not read_position(watcher, board)
 
 

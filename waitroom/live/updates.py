@@ -3,13 +3,13 @@
 Updates are most of what is sent, and those of one board differ in four numbers only.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import socketio.packet
 from engineio import packet
 
-from waitroom.live.answer import answer, poll_after_s
+from waitroom.live.answer import answer, poll_after_s, refuses_newcomers
 from waitroom.room import Board, RoomSettings, Standing
 
 #: An Engine.IO message that is a Socket.IO event of the one namespace there is.
@@ -51,11 +51,13 @@ class Updates:
         """Return what a position is told.
 
         Args:
-            position: 1-based; 0 when it is not known yet.
+            position: 1-based; 0 when it is not known yet, or the room refuses newcomers.
         """
         board = self.board
         if position == 0 or board.state == "closed":
-            return event_packet("queue_update", answer(board, self.settings, _standing(position)))
+            refused = position == 0 and refuses_newcomers(board, self.settings)
+            standing = _standing(position, "closed" if refused else "waiting")
+            return event_packet("queue_update", answer(board, self.settings, standing))
         wait_s = board.wait_s(position)
         wait = f'{{"low":{wait_s[0]},"high":{wait_s[1]}}}' if wait_s else "null"
         poll_s = poll_after_s(position, wait_s, self.settings)
@@ -64,5 +66,5 @@ class Updates:
         return f'{start}{position},"waiting":{waiting}{middle}{wait}{after}{poll_s}{end}'
 
 
-def _standing(position: int) -> Standing:
-    return Standing("waiting", "", 0, position, 0)
+def _standing(position: int, state: Literal["waiting", "closed"] = "waiting") -> Standing:
+    return Standing(state, "", 0, position, 0)

@@ -82,7 +82,7 @@ def bars(title: str, says: str, labels: Sequence[str], values: Sequence[int]) ->
             ).format(x + each * 0.1, HEIGHT - BOTTOM - high, each * 0.8, high)
         )
         parts.append(
-            Markup('<text class="label mid" x="{:.1f}" y="{}">{}</text>').format(
+            Markup('<text class="label mid few" x="{:.1f}" y="{}">{}</text>').format(
                 x + each / 2, HEIGHT - 8, label
             )
         )
@@ -134,8 +134,9 @@ def _times(starts_ms: Sequence[int]) -> Markup:
     long = starts_ms[-1] - starts_ms[0] > 2 * 86_400_000
     parts = []
     for share in (0, 0.25, 0.5, 0.75, 1):
-        at = starts_ms[round(share * (len(starts_ms) - 1))]
-        x = LEFT + (WIDTH - LEFT - RIGHT) * share
+        step = round(share * (len(starts_ms) - 1))
+        at = starts_ms[step]
+        x = LEFT + (WIDTH - LEFT - RIGHT) * step / max(1, len(starts_ms) - 1)
         side = "start" if share == 0 else "end" if share == 1 else "mid"
         text = datetime.fromtimestamp(at / 1000, UTC).strftime("%d %b %H:%M" if long else "%H:%M")
         parts.append(

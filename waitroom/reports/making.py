@@ -18,10 +18,11 @@ from waitroom.reports.folder import FILES, META, Folder, write_json, write_whole
 from waitroom.reports.source import Source
 from waitroom.reports.states import Mailing, Progress, Report, Stage, States, failed
 from waitroom.reports.summary import About, render
+from waitroom.reports.timeline import MINUTE_MS
 from waitroom.reports.turn import turn
 from waitroom.reports.work import Pass, State, Work
 from waitroom.room import Room, Store
-from waitroom.room.records import minutes
+from waitroom.room.records import Minute, Told, minutes, told_since
 
 #: A host that has not come forward for longer has given its report up, milliseconds.
 GIVEN_UP_MS = 60_000
@@ -85,7 +86,9 @@ class Maker:
                 error = e if isinstance(e, ReportError) else _unexpected(self._room.name, e)
                 # What was made of it goes: it may be what fills the disk.
                 self._folder.abandon(progress.plan.id)
-                await self._states.tell(failed(progress, error.detail, now_ms))
+                if not await self._states.tell(failed(progress, error.detail, now_ms)):
+                    # Deleted meanwhile, with its room most often: nobody waits for it.
+                    return None
                 raise error from e
 
     async def _forward(self, progress: Progress, until_s: float) -> Report | None:
@@ -108,7 +111,9 @@ class Maker:
             with self._folder.errors():
                 # A part of the slice, so that progress is shown while one process does it all.
                 await work.advance(source, min(until_s, monotonic_s() + 1.0))
-            await self._tell(told, work, about)
+            if not await self._tell(told, work, about):
+                self._folder.abandon(plan.id)
+                return None
             if monotonic_s() >= until_s:
                 break
         if work.state.at != "done":
@@ -126,10 +131,10 @@ class Maker:
         path = self._folder.begin(name)
         return Work(path, State(began_ms=began_ms, since_ms=since_ms))
 
-    async def _tell(self, progress: Progress, work: Work, about: int) -> None:
+    async def _tell(self, progress: Progress, work: Work, about: int) -> bool:
         state = work.state
         reading = state.at == "read"
-        await self._states.tell(
+        return await self._states.tell(
             replace(
                 progress,
                 stage=_STAGES[state.at],
@@ -163,29 +168,43 @@ class Maker:
         return report
 
     async def _about(self, work: Work, closed_ms: int | None, now_ms: int) -> About:
-        settings, keys = self._room.settings, self._room.keys
+        settings = self._room.settings
         assert work.figures is not None
         line = work.figures.timeline
-        samples = await minutes(self._store, keys, line.since_ms, line.until_ms + 60_000)
+        samples, told = await self._samples(line.since_ms, line.until_ms + MINUTE_MS)
         seats = [(sample.at_ms, sample.seats) for sample in samples]
+        busy = [sample for sample in samples if sample.waiting]
         return About(
             room=self._room.name,
             title=settings.title,
             closed_ms=closed_ms,
             made_ms=now_ms,
             seats=seats or [(0, settings.total_active_users)],
-            told=sum(sample.told for sample in samples),
-            told_right=sum(sample.told_right for sample in samples),
-            told_early=sum(sample.told_early for sample in samples),
+            told=sum(sample.told for sample in samples) + told.right + told.early + told.late,
+            told_right=sum(sample.told_right for sample in samples) + told.right,
+            told_early=sum(sample.told_early for sample in samples) + told.early,
+            busy=(sum(each.active for each in busy), sum(each.seats for each in busy)),
         )
+
+    async def _samples(self, since_ms: int, until_ms: int) -> tuple[list[Minute], Told]:
+        """Return the samples of some time, and what no sample counts yet of announced waits."""
+        store, keys = self._store, self._room.keys
+        while True:
+            told = await told_since(store, keys)
+            samples = await minutes(store, keys, since_ms, until_ms)
+            # One that was written between the two counts the same once more.
+            if told.since_ms == (await told_since(store, keys)).since_ms:
+                return samples, told
 
     def _published(self, name: str) -> Report | None:
         text = self._folder.meta(name)
         return Report.parse(text) if text is not None else None
 
-    async def _finish(self, report: Report) -> Report:
-        await self._states.finish(report)
-        return report
+    async def _finish(self, report: Report) -> Report | None:
+        if await self._states.finish(report):
+            return report
+        self._folder.delete(report.id)
+        return None
 
     async def _now_ms(self) -> int:
         return await self._store.time_ms(self._room.keys.meta)

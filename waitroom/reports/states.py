@@ -5,6 +5,7 @@ A total loss of Redis costs the progress of the one being written, no finished r
 """
 
 from dataclasses import asdict, dataclass, field, fields, replace
+from importlib.resources import files
 from typing import Any, Literal
 
 import orjson
@@ -162,18 +163,27 @@ class States:
         self._redis = store.redis
         self._keys = keys
 
+    async def _run(self, verb: str, names: list[str], *args: bytes | str) -> bool:
+        script = self._redis.register_script(
+            (files("waitroom.reports") / f"{verb}.lua").read_text()
+        )
+        with store_errors():
+            return bool(await script(keys=names, args=args))
+
     async def plan(self, plan: Plan) -> bool:
         """Ask for a report, unless one is under way.
 
         Returns:
-            Whether this call asked; False when another one is not finished.
+            Whether this call asked; False when another one is not finished, or the room is gone.
 
         Raises:
             StoreError: If Redis failed. Asking again is safe.
+
+        Source:
+            ``reports/plan.lua``
         """
-        with store_errors():
-            text = orjson.dumps(asdict(plan))
-            return bool(await self._redis.hsetnx(self._keys.reporting, "plan", text))
+        names = [self._keys.settings, self._keys.reporting]
+        return await self._run("plan", names, orjson.dumps(asdict(plan)))
 
     async def progress(self) -> Progress | None:
         """Return the report under way; None if there is none.
@@ -188,29 +198,39 @@ class States:
         told = orjson.loads(found[b"progress"]) if b"progress" in found else {}
         return Progress(Plan(**_known(Plan, orjson.loads(found[b"plan"]))), **told)
 
-    async def tell(self, progress: Progress) -> None:
+    async def tell(self, progress: Progress) -> bool:
         """Show how far a report is.
+
+        Returns:
+            Whether it is still wanted; False once it, or its room, was deleted.
 
         Raises:
             StoreError: If Redis failed.
+
+        Source:
+            ``reports/tell.lua``
         """
         told = {k: v for k, v in asdict(progress).items() if k != "plan"}
-        with store_errors():
-            await self._redis.hset(self._keys.reporting, "progress", orjson.dumps(told))
+        return await self._run("tell", [self._keys.reporting], progress.plan.id, orjson.dumps(told))
 
-    async def finish(self, report: Report) -> None:
+    async def finish(self, report: Report) -> bool:
         """Note that a report is finished: from now on visitors' data may be deleted.
+
+        Returns:
+            Whether it was still wanted; False once it, or its room, was deleted.
 
         Raises:
             StoreError: If Redis failed. Asking again is safe.
+
+        Source:
+            ``reports/finish.lua``
         """
-        await self.keep(report)
-        plan = report.plan
-        with store_errors():
-            if plan.closed_ms is not None:
-                done = Reported(plan.closed_ms, plan.since_ms, plan.asked_ms)
-                await self._redis.hset(self._keys.closing, "reported", orjson.dumps(asdict(done)))
-            await self._redis.unlink(self._keys.reporting)
+        plan, keys = report.plan, self._keys
+        done = b""
+        if plan.closed_ms is not None:
+            done = orjson.dumps(asdict(Reported(plan.closed_ms, plan.since_ms, plan.asked_ms)))
+        names = [keys.reporting, keys.reports, keys.closing]
+        return await self._run("finish", names, report.id, orjson.dumps(report.json()), done)
 
     async def reported(self) -> Reported | None:
         """Return the last closing that has its report; None if none has.

@@ -54,6 +54,7 @@ class About:
         told: Admitted visitors who were told a wait when they arrived.
         told_right: Of those, who waited as long as they were told.
         told_early: Of those, who waited shorter.
+        busy: Seats taken, of so many, in all samples in which people waited, added up.
     """
 
     room: str
@@ -64,6 +65,7 @@ class About:
     told: int = 0
     told_right: int = 0
     told_early: int = 0
+    busy: tuple[int, int] = (0, 0)
 
 
 def render(figures: Figures, about: About) -> str:
@@ -90,7 +92,7 @@ def render(figures: Figures, about: About) -> str:
         line=_line(figures),
         seats=_site(figures, seats),
         waits=_waits(figures.wait_bars),
-        utilisation=utilisation(figures, seats),
+        utilisation=utilisation(figures, seats, about.busy),
         announced=announced(about),
         version=waitroom.__version__,
         made=_time(about.made_ms),
@@ -138,17 +140,23 @@ def duration(ms: float | None) -> str:
     return f"{hours} h {minutes} min"
 
 
-def utilisation(figures: Figures, seats: Sequence[int]) -> str:
-    """Return how much of the seats was used, as sentences."""
+def utilisation(figures: Figures, seats: Sequence[int], busy: tuple[int, int] = (0, 0)) -> str:
+    """Return how much of the seats was used, as sentences.
+
+    Args:
+        figures: What the rows add up to.
+        seats: How many there were, each step.
+        busy: See ``About``.
+    """
     timeline = figures.timeline
     used = timeline.site.totals_ms(timeline.step_ms)
     offered = [n * long for n, long in zip(seats, timeline.lengths_ms(), strict=True)]
-    busy = [i for i, waiting in enumerate(timeline.mean_line()) if waiting >= 1]
     if not sum(offered):
         return "There were no seats."
     text = f"Of the time of all seats {_share(sum(used), sum(offered))} was used."
-    if offered_busy := sum(offered[i] for i in busy):
-        text += f" While people waited it was {_share(sum(used[i] for i in busy), offered_busy)}."
+    if busy[1]:
+        # As a day's utilisation: a step in which people waited for a part of it says little.
+        text += f" While people waited, by one look a minute, {_share(*busy)} of them were taken."
     return text
 
 

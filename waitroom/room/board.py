@@ -11,7 +11,7 @@ from typing import Literal
 
 import orjson
 
-State = Literal["open", "queueing", "paused", "recovering", "suspended", "closed"]
+State = Literal["open", "queueing", "paused", "recovering", "draining", "suspended", "closed"]
 
 #: States in which nobody can say how long it takes.
 _NO_WAIT_KNOWN = frozenset({"paused", "recovering", "closed"})
@@ -23,7 +23,7 @@ class Board:
 
     Attributes:
         state: What the room is doing; ``paused`` holds everyone, ``recovering`` collects places
-            after a loss.
+            after a loss, ``draining`` lets in those who have a place and refuses newcomers.
         queueing: Whether newcomers have to wait, as far as known.
         at_ms: When the board was made, Redis's clock.
         waiting: Visitors in the line.

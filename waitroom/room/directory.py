@@ -244,8 +244,11 @@ class Directory:
         """Write back the rooms known when the data were lost since this process last looked."""
         redis = self._store.redis
         with store_errors():
-            await redis.set(LIFE, secrets.token_hex(8), nx=True)
             life = await redis.get(LIFE)
+            if life is None:
+                # Only then: a Redis that is full refuses even what would change nothing.
+                await redis.set(LIFE, secrets.token_hex(8), nx=True)
+                life = await redis.get(LIFE)
         if self._life is not None and life != self._life:
             await self._each(self._restore, list(self.known.values()))
             self.lives += 1

@@ -30,6 +30,8 @@ VERBS = (
     "let_in",
     "note",
 )
+#: The first line of a script that Redis is to treat in a special way.
+FLAGS = re.compile(r"#!lua .*\n")
 
 
 class Loaded:
@@ -65,9 +67,14 @@ class Loaded:
 
 
 def source(verb: str) -> str:
-    """Return the text of a script as it is sent: what its header says it needs, then itself."""
+    """Return the text of a script as it is sent: flags, what its header says it needs, itself."""
     folder = files("waitroom.room") / "scripts"
     text = (folder / f"{verb}.lua").read_text()
     needs = re.search(r"^NEEDS +(.+)$", text, re.MULTILINE)
     names = needs[1].split(", ") if needs else []
-    return "\n".join([*((folder / "shared" / f"{name}.lua").read_text() for name in names), text])
+    shared = [(folder / "shared" / f"{name}.lua").read_text() for name in names]
+    # Redis reads flags off the very first line only.
+    flags = FLAGS.match(text)
+    if flags is None:
+        return "\n".join([*shared, text])
+    return "\n".join([flags[0] + shared[0], *shared[1:], text[flags.end() :]])

@@ -4,6 +4,8 @@ Those of an earlier version hold the counters' totals; what they counted is the 
 the one before.
 """
 
+from typing import NamedTuple
+
 from waitroom.room.counted import Minute
 from waitroom.room.figures import COUNTERS
 from waitroom.room.keys import Keys
@@ -51,6 +53,36 @@ async def minutes(store: Store, keys: Keys, since_ms: int, until_ms: int) -> lis
         if len(rows) < PAGE:
             return found
         start = f"({rows[-1][0].decode()}"
+
+
+class Told(NamedTuple):
+    """How right announced waits were, of those admitted since the newest sample.
+
+    Attributes:
+        since_ms: The newest sample's ``at_ms``; 0 without one.
+        right: Waited as long as they were told.
+        early: Waited shorter.
+        late: Waited longer.
+    """
+
+    since_ms: int
+    right: int
+    early: int
+    late: int
+
+
+async def told_since(store: Store, keys: Keys) -> Told:
+    """Return what the next sample will say of announced waits, as far as it is known.
+
+    Raises:
+        StoreError: If Redis failed.
+    """
+    with store_errors():
+        # First: a sample written behind it makes its moment differ from the one read next.
+        newest = await store.redis.xrevrange(keys.history, count=1)
+        counts = await store.redis.hmget(keys.waits, "right", "early", "late")
+    since_ms = int(newest[0][0].partition(b"-")[0]) if newest else 0
+    return Told(since_ms, *(int(count or 0) for count in counts))
 
 
 def _text(rows: list[_Row]) -> str:

@@ -8,7 +8,7 @@ How right the announced waits were: in each ten seconds in which there is a line
 notes the wait that the next one in line is told. Whoever is admitted is held against the note of
 the ten seconds in which they arrived: ``told_right`` when they waited no shorter than its lower
 and no longer than its upper end. Without a note ("not known yet", nobody waiting, more than a
-day ago) they do not count.
+day ago) they do not count, and neither does who waited for less than a second: seated on arrival.
 """
 
 from .counted import Counted as Counted
@@ -22,5 +22,7 @@ from .journal import Visit as Visit
 from .journal import journal as journal
 from .journal import journal_length as journal_length
 from .minutes import KEEP_MS as KEEP_MS
+from .minutes import Told as Told
 from .minutes import minutes as minutes
+from .minutes import told_since as told_since
 from .spans import Spans as Spans

@@ -19,6 +19,8 @@ from waitroom.room.together import Together
 
 #: Most batches of one ``admit``, so that a tick always ends.
 MAX_ROUNDS = 50
+#: Most batches of one sweep: 200 times 1000 visitors.
+SWEEP_ROUNDS = 200
 _T = TypeVar("_T")
 
 
@@ -183,6 +185,23 @@ class Room:
             now_ms: Milliseconds since the epoch; 0 means the server's own clock.
         """
         return await self._scripts.sweep(self.keys, now_ms=now_ms, batch_max=batch_max)
+
+    async def sweep_all(self, *, now_ms: int = 0) -> int:
+        """Drop all that has expired, within bounds; the next call goes on.
+
+        Args:
+            now_ms: Milliseconds since the epoch; 0 means the server's own clock.
+
+        Returns:
+            How many visitors and rows were handled.
+        """
+        handled = 0
+        for _ in range(SWEEP_ROUNDS):
+            found = sum(await self.sweep(now_ms=now_ms))
+            handled += found
+            if not found:
+                break
+        return handled
 
     async def board_text(self, *, now_ms: int = 0, max_age_ms: int = BOARD_MAX_AGE_MS) -> bytes:
         """Return the board as JSON, as it may be shown to anybody.

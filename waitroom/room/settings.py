@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from waitroom.errors import SettingError, SettingsContradictError
+from waitroom.legible import legible
 from waitroom.mail_server import mail_address
 from waitroom.ranges import allowed
 from waitroom.return_to import PREFIX
@@ -50,12 +51,6 @@ def room_name(name: str) -> str:
     return name
 
 
-def _no_control(text: str) -> str:
-    if any(ord(char) < 32 and char != "\n" for char in text):
-        raise ValueError("must not hold control characters")
-    return text
-
-
 def _path_prefix(path: str) -> str:
     if not path.startswith("/") or path.startswith("//") or re.search(r"[\x00-\x20\\?#]", path):
         raise ValueError("must be a path such as /shop, without query or fragment")
@@ -77,7 +72,6 @@ def _network(value: object) -> object:
     return value
 
 
-Text = Annotated[str, AfterValidator(_no_control)]
 MailAddress = Annotated[str, AfterValidator(_mail_address), Field(max_length=254)]
 PathPrefix = Annotated[str, AfterValidator(_path_prefix), Field(max_length=512)]
 Host = Annotated[
@@ -162,6 +156,7 @@ class RoomSettings(BaseModel):
     ``close_after_s`` counts from the room's last opening (its making, or ``closed`` set back to
     false), or from when ``close_after_s`` itself was last set if that was later: a room that is
     open for long is not closed in the moment in which somebody tries the setting.
+    ``draining`` refuses newcomers as ``closed`` does, and lets in those who have a place.
     ``keep_days`` is for how long visits that are over stay in the journal.
     ``report_to`` are the mail addresses that get the report when the room is closed.
     ``theme`` is the version of the splash page's theme that visitors see; see ``theme_store``.
@@ -169,7 +164,7 @@ class RoomSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    title: Annotated[Text, Field(max_length=120)] = ""
+    title: Annotated[str, Field(max_length=120)] = ""
     routes: Annotated[list[Route], Field(max_length=64)] = Field(default_factory=list)
     total_active_users: Annotated[int, Field(ge=0, le=10_000_000)] = 200
     new_users_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
@@ -182,12 +177,13 @@ class RoomSettings(BaseModel):
     queue_all: bool = False
     suspended: bool = False
     closed: bool = False
+    draining: bool = False
     delivery: Literal["redirect", "inline"] = "redirect"
     queueing_status_code: Literal[200, 202, 429, 503] = 200
     when_unavailable: Unavailable = Unavailable()
     bypass: Annotated[list[Bypass], Field(max_length=64)] = Field(default_factory=list)
     second_connection: Literal["share", "refuse"] = "share"
-    message: Annotated[Text, Field(max_length=500)] | None = None
+    message: Annotated[str, Field(max_length=500)] | None = None
     epoch: Annotated[int, Field(ge=0, le=2_000_000_000)] = 0
     keep_days: Annotated[int, Field(ge=1, le=31)] = 31
     close_after_s: Annotated[int, Field(ge=60, le=31 * 86_400)] | None = None
@@ -231,8 +227,20 @@ class RoomSettings(BaseModel):
             made = RoomSettings.model_validate(self.model_dump() | changes)
         except ValidationError as e:
             raise setting_error(e) from e
+        _check_words(made, changes)
         _check_rules(made, changes)
         return made
+
+
+def _check_words(settings: RoomSettings, changes: dict[str, Any]) -> None:
+    """Refuse words that visitors cannot read; a room that has them goes on."""
+    for name in ("title", "message"):
+        text = getattr(settings, name)
+        if name in changes and text:
+            try:
+                legible(text, lines=True)
+            except ValueError as e:
+                raise SettingError(name, text, str(e)) from e
 
 
 def _check_rules(settings: RoomSettings, changes: dict[str, Any]) -> None:

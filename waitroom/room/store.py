@@ -10,7 +10,12 @@ from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.sentinel import Sentinel
-from redis.exceptions import MovedError, RedisClusterException, RedisError
+from redis.exceptions import (
+    MovedError,
+    OutOfMemoryError,
+    RedisClusterException,
+    RedisError,
+)
 
 from waitroom.addresses import Address, Kind, read_address
 from waitroom.errors import ConfigError, StoreError
@@ -98,6 +103,8 @@ def store_errors() -> Iterator[None]:
 
 
 def _said(error: Exception) -> str:
+    if isinstance(error, OutOfMemoryError):
+        return "Redis is full (maxmemory is reached): nothing was changed. Give it more memory."
     if isinstance(error, MovedError):
         return "This Redis is one of a Cluster: its address starts with redis+cluster://."
     if isinstance(error, RedisClusterException) and "mode is not enabled" in str(error):

@@ -23,10 +23,11 @@ from pydantic import (
 
 from waitroom.blocks import BLOCK_MAX, check_block
 from waitroom.errors import SettingError
+from waitroom.legible import legible
 from waitroom.room.theme_colours import Colours
 from waitroom.room.theme_css import Sheet
 from waitroom.room.theme_logo import Logo
-from waitroom.texts import FACTS, Text, Texts, languages, placeholders, plural_categories
+from waitroom.texts import FACTS, Text, Texts, filled, languages, placeholders, plural_categories
 
 #: Longest style sheet, characters.
 CSS_MAX = 20_000
@@ -35,11 +36,8 @@ SENTENCE_MAX = 500
 
 Overrides = dict[str, Texts]
 
-
-def _no_control(text: str) -> str:
-    if any(ord(char) < 32 or ord(char) == 127 for char in text):
-        raise ValueError("must not hold control characters")
-    return text
+#: Categories that stand for one number, so that a form may do without it: "one person".
+_SINGLE = frozenset({"zero", "one", "two"})
 
 
 def _https(address: str) -> str:
@@ -54,7 +52,7 @@ def _https(address: str) -> str:
     return address
 
 
-Line = Annotated[str, AfterValidator(_no_control)]
+Line = Annotated[str, AfterValidator(legible)]
 
 
 class Link(BaseModel):
@@ -192,11 +190,12 @@ def _check_sentence(language: str, key: str, text: Text, known: Texts) -> None:
             raise ValueError(f"{where}: does not count, so it has one form")
         _check_categories(where, text, plural_categories(language))
     forms = list(text.items()) if isinstance(text, dict) else [("other", text)]
-    for category, form in forms:
-        _check_form(f"{where}.{category}", form)
-        # Some forms do without the number: "one person".
-        free = isinstance(text, dict) and category != "other"
+    for each, form in forms:
+        _check_form(f"{where}.{each}" if isinstance(text, dict) else where, form)
+        free = isinstance(text, dict) and each in _SINGLE
         _check_placeholders(where, placeholders(form), placeholders(ours), free=free)
+        if set("{}") & set(filled(form, **dict.fromkeys(placeholders(ours), ""))):
+            raise ValueError(f"{where}: has a brace that stands for nothing")
 
 
 def _check_categories(where: str, given: Iterable[str], allowed: frozenset[str]) -> None:
@@ -210,8 +209,10 @@ def _check_categories(where: str, given: Iterable[str], allowed: frozenset[str])
 def _check_form(where: str, form: str) -> None:
     if not 0 < len(form.strip()) or len(form) > SENTENCE_MAX:
         raise ValueError(f"{where}: must be 1 to {SENTENCE_MAX} characters")
-    if any(ord(char) < 32 or ord(char) == 127 for char in form):
-        raise ValueError(f"{where}: must not hold control characters")
+    try:
+        legible(form)
+    except ValueError as e:
+        raise ValueError(f"{where}: {e}") from e
 
 
 def _check_placeholders(where: str, given: set[str], needed: set[str], *, free: bool) -> None:

@@ -8,7 +8,7 @@ Nothing is loaded but the logo.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tinycss2
@@ -50,10 +50,13 @@ FUNCTIONS = frozenset(
 PLAIN_FUNCTIONS = frozenset("var rgb rgba hsl hsla hwb lab lch oklab oklch color-mix".split())
 #: Old ways to run scripts from CSS.
 SCRIPTED = frozenset({"behavior", "-moz-binding", "-ms-behavior"})
-#: Longest length for the page's own parts, by unit.
-LENGTHS = {"px": 64.0, "rem": 4.0, "em": 4.0}
-#: Largest percentage for them: more pushes what follows out of the page.
-PERCENT_MAX = 100
+#: Most for the page's own parts, by unit; more pushes what follows out of the page.
+LENGTHS = {"px": 64.0, "rem": 4.0, "em": 4.0, "%": 100.0}
+#: Most for a line with its text: a thick one is painted over the text that is next to it.
+LINE = "text-decoration", "text-underline"
+LINE_LENGTHS = {"px": 4.0, "rem": 0.25, "em": 0.25, "%": 25.0}
+#: Pseudo-elements that are written like classes of states.
+PSEUDO = frozenset({"before", "after", "first-letter", "first-line"})
 #: Properties of the owner's own, so that those of the page stay what they are.
 VARIABLE = "--theme-"
 
@@ -95,7 +98,7 @@ class Sheet:
         if node.type == "qualified-rule":
             return self._qualified(node)
         if node.type == "at-rule" and node.lower_at_keyword == "media" and node.content:
-            self._check(node, node.prelude, frozenset(), lengths=False)
+            self._check(node, node.prelude, frozenset())
             rules = tinycss2.parse_rule_list(node.content, True, True)
             inside = "".join(map(self._rule, rules))
             return f"@media{tinycss2.serialize(node.prelude)}{{{inside}}}"
@@ -130,6 +133,9 @@ class Sheet:
         for selector in selectors:
             if any(token.type in ("{} block", "error", "url") for token in selector):
                 raise _refused(node, tinycss2.serialize(selector), "it is no selector")
+        if not all(own) and (found := _pseudo_element(node.prelude)):
+            # Its borders are painted over the lines above and below.
+            raise _refused(node, found, "there are none of the page's own parts")
         text = ",".join(tinycss2.serialize(selector).strip() for selector in selectors)
         return f"{text}{{{self._declarations(node, own=all(own))}}}"
 
@@ -149,10 +155,13 @@ class Sheet:
             raise _refused(node, name, f"a property of your own starts with {VARIABLE}")
         if name in SCRIPTED:
             raise _refused(node, name, "it runs scripts")
-        if own or name.startswith(VARIABLE):
-            self._check(node, node.value, FUNCTIONS if own else PLAIN_FUNCTIONS, lengths=not own)
-        elif name in LOOKS:
-            self._check(node, node.value, PLAIN_FUNCTIONS, lengths=True)
+        if own:
+            self._check(node, node.value, FUNCTIONS)
+        elif name.startswith(LINE) and name in LOOKS:
+            # A variable may hold more than a line may have.
+            self._check(node, node.value, PLAIN_FUNCTIONS - {"var"}, LINE_LENGTHS)
+        elif name in LOOKS or name.startswith(VARIABLE):
+            self._check(node, node.value, PLAIN_FUNCTIONS, LENGTHS)
         else:
             raise _refused(
                 node,
@@ -164,7 +173,11 @@ class Sheet:
         return f"{name}:{tinycss2.serialize(node.value).strip()};"
 
     def _check(
-        self, node: Node, tokens: Iterable[Any], functions: frozenset[str], *, lengths: bool
+        self,
+        node: Node,
+        tokens: Iterable[Any],
+        functions: frozenset[str],
+        limits: Mapping[str, float] | None = None,
     ) -> None:
         """Refuse what loads, hides or is no value; put the logo's address in."""
         for token in tokens:
@@ -176,15 +189,15 @@ class Sheet:
             elif token.type == "function":
                 if token.lower_name not in functions:
                     raise _refused(token, f"{token.name}()", "it is not among those allowed here")
-                self._check(node, token.arguments, functions, lengths=lengths)
+                self._check(node, token.arguments, functions, limits)
             elif token.type == "url":
                 token.representation = f'url("{self._address(token, token.value)}")'
             elif token.type in ("() block", "[] block"):
-                self._check(node, token.content, functions, lengths=lengths)
+                self._check(node, token.content, functions, limits)
             elif token.type in ("{} block", "error", "at-keyword"):
                 raise _refused(token, "this", "it is no value")
-            elif lengths:
-                _check_length(token)
+            elif limits is not None:
+                _check_length(token, limits)
 
     def _address(self, node: Node, address: str) -> str:
         if address == LOGO:
@@ -206,16 +219,14 @@ def _stays_inside(sheet: str) -> None:
         raise ValueError("must not hold </ or <!--: it would end the sheet where it is shown")
 
 
-def _check_length(token: Any) -> None:
-    if token.type == "dimension":
-        most = LENGTHS.get(token.lower_unit)
-        if most is None or not 0 <= token.value <= most:
-            allowed = ", ".join(f"0 to {limit:g}{unit}" for unit, limit in LENGTHS.items())
-            raise _refused(token, token.serialize(), f"of the page's own parts it is {allowed}")
-    elif token.type in ("number", "percentage") and token.value < 0:
+def _check_length(token: Any, limits: Mapping[str, float]) -> None:
+    if token.type in ("dimension", "percentage"):
+        unit = "%" if token.type == "percentage" else token.lower_unit
+        if not 0 <= token.value <= limits.get(unit, -1):
+            allowed = ", ".join(f"0 to {most:g}{each}" for each, most in limits.items())
+            raise _refused(token, token.serialize(), f"there it is {allowed}")
+    elif token.type == "number" and token.value < 0:
         raise _refused(token, token.serialize(), "it must not be negative")
-    elif token.type == "percentage" and token.value > PERCENT_MAX:
-        raise _refused(token, token.serialize(), f"it is 0 to {PERCENT_MAX}% there")
     elif token.type == "ident" and token.lower_value == "line-through":
         raise _refused(token, "line-through", "a thick line hides the position")
 
@@ -228,6 +239,22 @@ def _split(prelude: Iterable[Any]) -> list[list[Any]]:
         else:
             selectors[-1].append(token)
     return selectors
+
+
+def _pseudo_element(prelude: Iterable[Any]) -> str:
+    """Return the pseudo-element that a rule names; empty if it names none."""
+    colons = 0
+    for token in prelude:
+        if token.type == "comment":
+            continue
+        if token.type == "literal" and token.value == ":":
+            colons += 1
+            continue
+        name = token.lower_value if token.type == "ident" else getattr(token, "lower_name", "")
+        if colons > 1 or (colons and name in PSEUDO):
+            return f"::{name}"
+        colons = 0
+    return ""
 
 
 def _is_own(selector: list[Any]) -> bool:

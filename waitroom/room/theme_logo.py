@@ -11,7 +11,9 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from waitroom.legible import legible
 
 #: Largest file, bytes.
 BYTES_MAX = 100_000
@@ -39,6 +41,11 @@ class Logo(BaseModel):
     def _is_its_data(cls, value: Any) -> Any:
         return {"data": value} if isinstance(value, str) else value
 
+    @field_validator("alt")
+    @classmethod
+    def _can_be_read(cls, text: str) -> str:
+        return legible(text) if text else text
+
     @model_validator(mode="after")
     def _is_a_picture(self) -> "Logo":
         raw = self.raw
@@ -47,8 +54,8 @@ class Logo(BaseModel):
         _, width, height = self.kind
         if not (0 < width <= SIDE_MAX and 0 < height <= SIDE_MAX):
             raise ValueError(f"is {width} x {height} pixels; at most {SIDE_MAX} a side are allowed")
-        if any(ord(char) < 32 for char in self.alt):
-            raise ValueError("alt must not hold control characters")
+        if _moves(raw):
+            raise ValueError("is animated; who waits for an hour cannot stop it")
         return self
 
     @property
@@ -76,6 +83,14 @@ class Logo(BaseModel):
     def media_type(self) -> str:
         """What it is, for browsers."""
         return f"image/{self.kind[0]}"
+
+
+def _moves(raw: bytes) -> bool:
+    """Whether a picture says of itself that it is animated, as browsers ask for it."""
+    if raw[:4] == b"RIFF":
+        return raw[12:16] == b"VP8X" and bool(raw[20] & 0x02)
+    # Of an animated PNG this comes before the first picture.
+    return raw[:4] == b"\x89PNG" and b"acTL" in raw.partition(b"IDAT")[0]
 
 
 def picture_kind(raw: bytes) -> tuple[str, int, int]:

@@ -9,6 +9,7 @@ from quart import Blueprint, Response, request
 
 from waitroom import clock
 from waitroom.errors import RequestError, RoomNotFoundError, StoreError, TokenError
+from waitroom.gate.rooms import refusal
 from waitroom.gate.service import Entered
 from waitroom.identity import read_pass
 from waitroom.room import Board, Room
@@ -31,6 +32,7 @@ EDGE_SETTINGS = (
     "disable_session_renewal",
     "suspended",
     "closed",
+    "draining",
     "message",
     "epoch",
     "theme",
@@ -93,9 +95,13 @@ async def renew() -> Response:
 
 def _edge_name() -> str:
     """Return what the edge calls itself, or else what kind of edge it seems to be."""
+    if name := request.headers.get("Waitroom-Edge"):
+        return name
+    # Cloudflare names the zone that a Worker belongs to, in each of its calls.
+    if zone := request.headers.get("CF-Worker"):
+        return f"worker.{zone}"
     agent = request.headers.get("User-Agent", "")
-    kind = "gate" if "aiohttp" in agent else "worker" if agent in ("", "node") else "edge"
-    return str(request.headers.get("Waitroom-Edge", kind))
+    return "gate" if "aiohttp" in agent else "worker" if agent in ("", "node") else "edge"
 
 
 def bearer(header: str) -> str:
@@ -125,6 +131,7 @@ def describe(room: Room, board: Board) -> dict[str, Any]:
         # Edges then renew every pass they see, which brings back seats that Redis lost.
         "recovering": board.state == "recovering",
         **room.settings.model_dump(mode="json", include=set(EDGE_SETTINGS)),
+        **refusal(room.settings),
     }
 
 

@@ -1,9 +1,10 @@
 """What visitors' requests have in common: mode, tokens shown, cookies set, errors."""
 
+from pathlib import Path
 from typing import Any
 
 import orjson
-from quart import Response, request
+from quart import Response, request, send_file
 from werkzeug.datastructures import Headers
 from werkzeug.urls import iri_to_uri
 
@@ -46,6 +47,22 @@ def responded(reply: Reply) -> Response:
         # Of what the browser has, not of nothing.
         del response.headers["Content-Type"], response.headers["Content-Length"]
     return response
+
+
+async def attachment(path: Path, name: str, mimetype: str) -> Response:
+    """Return a file to be saved, which nobody else may keep and no browser may show.
+
+    Args:
+        path: The file.
+        name: What it is to be called.
+        mimetype: Its media type, without a charset.
+    """
+    found = await send_file(path, mimetype, as_attachment=True, attachment_filename=name)
+    assert isinstance(found, Response)
+    found.headers["Cache-Control"] = "private, no-store"
+    found.headers["X-Content-Type-Options"] = "nosniff"
+    found.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return found
 
 
 def see_other(address: str) -> Response:

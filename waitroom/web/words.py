@@ -23,6 +23,10 @@ HOUR_S = 3_600
 DAY_S = 86_400
 #: Scripts of languages whose regions write differently: zh is Hans, and Babel finds Hant for zh-TW.
 _USUAL = {"zh": "Hans"}
+#: Digits of regions of our languages, by numbering system; Babel knows their separators only.
+_DIGITS = {"arab": str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")}
+#: Where the long form is the short one, CLDR names only that; Babel then says the unit's name.
+_LENGTHS: tuple[Literal["long", "short"], ...] = ("long", "short")
 #: Longest Accept-Language that is read for a region; nobody speaks more languages than that.
 HEADER_MAX = 200
 
@@ -43,7 +47,7 @@ class Words:
 
     def number(self, n: float) -> str:
         """Return a number as the visitor writes it."""
-        return format_decimal(n, locale=self._locale)
+        return self._in_digits(format_decimal(n, locale=self._locale, numbering_system="default"))
 
     def count(self, key: str, n: int) -> str:
         """Return a sentence that counts, in the plural form that its language wants.
@@ -76,9 +80,14 @@ class Words:
 
     def _time(self, n: float, unit: Unit) -> str:
         name = f"duration-{unit}"
-        found = format_unit(n, name, length="long", locale=self._locale)
-        # Where the long form is the short one, CLDR names only that; Babel then says the name.
-        return format_unit(n, name, length="short", locale=self._locale) if name in found else found
+        for length in _LENGTHS:
+            found = format_unit(n, name, length, locale=self._locale, numbering_system="default")
+            if name not in found:
+                break
+        return self._in_digits(found)
+
+    def _in_digits(self, text: str) -> str:
+        return text.translate(_DIGITS.get(self._locale.default_numbering_system, {}))
 
     def _say(self, key: str, **values: str) -> str:
         return filled(str(self._texts[key]), **values)

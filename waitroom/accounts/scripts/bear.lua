@@ -1,7 +1,10 @@
+#!lua flags=allow-oom
 --[[
 bear: find an API token that still counts, and note its use.
 
 It counts until it expires, and while the account that made it is an owner of all rooms.
+
+Allowed when Redis is full: programs can still act.
 
 KEYS
   1 tokens   hash  name -> record as JSON

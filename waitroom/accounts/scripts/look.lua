@@ -1,8 +1,11 @@
+#!lua flags=allow-oom
 --[[
 look: find the account of a sign-in that still counts, and note that it is in use.
 
 A sign-in ends when nothing was done with it for too long, when its last hour is over, and when
 the account has another stamp than it or is gone.
+
+Allowed when Redis is full: who is signed in can still act.
 
 KEYS
   1 sign_in   string  {name, stamp, seen_ms, until_ms} as JSON

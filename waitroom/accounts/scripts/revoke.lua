@@ -1,5 +1,8 @@
+#!lua flags=allow-oom
 --[[
 revoke: delete an API token that is still what the caller read, and note who did.
+
+Allowed when Redis is full: it frees memory.
 
 KEYS
   1 tokens   hash    name -> record as JSON

@@ -6,6 +6,7 @@ KEYS
   2 chiefs    set     accounts with a password that are owners of all rooms
   3 last_in   hash    name -> last sign-in, ms since epoch
   4 audit     stream  who changed what
+  5 versions  hash    name -> id of the newest row in audit
 ARGV
   1 name     text
   2 before   text  the record as it was read; empty: there is none
@@ -21,7 +22,7 @@ RETURNS  'done', 'changed' (read it again), 'last' (no owner would be left), 'ta
 COST     O(1)
 CALLER   accounts/scripts.py write()
 ]]
-local accounts, chiefs, last_in, audit = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local accounts, chiefs, last_in, audit, versions = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local name, before, after, chief, first = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local most, length, who, changes = tonumber(ARGV[6]), ARGV[7], ARGV[8], ARGV[9]
 
@@ -39,7 +40,9 @@ else
 end
 redis.call(chief == '1' and 'SADD' or 'SREM', chiefs, name)
 if changes ~= '' then
-  redis.call('XADD', audit, 'MAXLEN', '~', length, '*', 'who', who, 'about', name,
+  local id = redis.call('XADD', audit, 'MAXLEN', '~', length, '*', 'who', who, 'about', name,
     'changes', changes)
+  redis.call('HSET', versions, name, id)
 end
+if after == '' then redis.call('HDEL', versions, name) end
 return 'done'

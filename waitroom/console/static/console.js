@@ -13,6 +13,12 @@ if (body.dataset.liveRooms) import("./rooms.js").then((rooms) => rooms.start(bod
 for (const form of document.querySelectorAll("form[data-effects]")) {
   import("./effects.js").then((effects) => effects.start(/** @type {HTMLFormElement} */ (form)));
 }
+/** @type {NodeListOf<HTMLFormElement>} */
+const unsaved = document.querySelectorAll("form[data-unsaved]");
+if (unsaved.length) import("./unsaved.js").then((found) => found.start(unsaved));
+// What is being made is looked for again, until it is there. The address says that nobody asked, so
+// that the page keeps no sign-in alive.
+if (document.querySelector("[data-again]")) setTimeout(() => location.replace("?again=1"), 3_000);
 const address = document.querySelector("form[data-address]");
 if (address) {
   import("./address.js").then((found) => found.start(/** @type {HTMLFormElement} */ (address)));

@@ -1,33 +1,38 @@
 """Alerts: what holds now, where it is told, when, and what could not be delivered."""
 
-import re
 from typing import Any
 
 from quart import Blueprint, Response, request
 
-from waitroom.alerts import KINDS, LIMITS, Alerts, Rule
+from waitroom.alerts import Alerts, ChannelShown
 from waitroom.alerts.errors import (
     AlertNotFoundError,
     ChannelNotFoundError,
+    ChannelOffError,
     DeliveryError,
     TestTooSoonError,
 )
+from waitroom.console import forms
+from waitroom.console.alert_form import (
+    CHOICES,
+    NEW,
+    check_choices,
+    editable,
+    in_words,
+    read_channel,
+    read_rule,
+    refusal,
+    refused_edit,
+    shown_rule,
+    typed_channel,
+)
 from waitroom.console.door import who
 from waitroom.console.pages import Note, go, page
-from waitroom.errors import SettingError
+from waitroom.edits import NEVER
+from waitroom.errors import ConflictError, SettingError, VersionError
 from waitroom.web.services import services
 
 TOLD = 30
-#: Kind of alert -> when it is told, in words.
-KIND_TEXTS = {
-    "queueing": "A line has formed, and when it has ended",
-    "wait": "A newcomer waits longer than",
-    "low_use": "People wait, but of the seats are used less than",
-    "edge_silent": "An edge was not heard of for",
-    "worker_silent": "No worker is alive",
-    "clock_silent": "No clock is alive",
-    "redis_memory": "Redis uses of its memory more than",
-}
 
 
 def add_to(console: Blueprint) -> None:
@@ -35,65 +40,87 @@ def add_to(console: Blueprint) -> None:
     console.add_url_rule("/alerts", endpoint="all_alerts", view_func=all_alerts)
     console.add_url_rule("/rooms/<name>/alerts", endpoint="alerts", view_func=room_alerts)
     for path, view in (
-        ("channel", save_channel),
-        ("channel/delete", delete_channel),
-        ("channel/test", test_channel),
-        ("rule", save_rule),
-        ("resend", resend_alert),
+        ("alerts/channel", save_channel),
+        ("alerts/channel/delete", delete_channel),
+        ("alerts/channel/test", test_channel),
+        ("alerts/rule", save_rule),
+        ("alerts/rule/delete", delete_rule),
+        ("alerts/resend", resend_alert),
+        ("rooms/<name>/alerts/rule", save_room_rule),
+        ("rooms/<name>/alerts/rule/delete", delete_room_rule),
     ):
-        console.add_url_rule(f"/alerts/{path}", view_func=view, methods=["POST"])
+        console.add_url_rule(f"/{path}", view_func=view, methods=["POST"])
 
 
 async def all_alerts() -> Response:
-    """Show how things stand, the channels and the rules."""
-    return await _page([])
+    """Show how things stand, the channels and the rules; with ``?channel=`` one to be changed."""
+    name = request.args.get("channel", "")
+    if not name:
+        return await _page([])
+    try:
+        found = await _all().channel(who(), name)
+    except ChannelNotFoundError as e:
+        return await _page([Note(e.detail, "wrong")], status=e.status)
+    return await _page([], typed=editable(found), old=name)
 
 
 async def room_alerts(name: str) -> Response:
-    """Show what holds in one room, and what was told of it."""
-    room = await services().control.room(who(), name)
-    state = await _all().state(who())
-    told = await _all().told(who(), 200)
-    return page(
-        "room_alerts.html",
-        room=room,
-        conditions=[each for each in state.conditions if each.room == name],
-        told=[each for each in told if each.room == name][:TOLD],
-    )
+    """Show what holds in one room, what was told of it, and from when on."""
+    return await _room_page(name, [])
 
 
 async def save_channel() -> Response:
     """Make a channel, or change one."""
+    who().require("owner")
     form = await request.form
-    kind = form.get("kind", "webhook")
-    fields: dict[str, Any] = {
-        "name": form.get("name", "").strip(),
-        "kind": kind,
-        "on": form.get("on") == "1",
-        "rooms": [name for name in form.getlist("rooms") if name] or None,
-        "quiet": _quiet(form),
-        "urgent_anytime": form.get("urgent_anytime") == "1",
-    }
-    if kind == "mail":
-        fields["to"] = form.get("to", "").replace(",", " ").split()
-    else:
-        fields["url"] = form.get("url", "").strip() or None
-    if kind == "webhook":
-        fields["secret"] = form.get("secret", "").strip() or None
+    fields, old = read_channel(form), form.get("old", "")
     try:
-        made = await _all().save_channel(who(), fields)
+        check_choices(form)
+        await _check_name(fields["name"], old)
+        made = await _save_channel(fields, form, new=not old)
     except SettingError as e:
-        return await _page([Note(f"{e.name}: {e.allowed}", "wrong")], status=422, typed=fields)
+        typed = typed_channel(form)
+        return await _page([refusal(e)], status=422, typed=typed, old=old, wrong=e.name)
+    except (ConflictError, VersionError) as e:
+        typed = typed_channel(form)
+        return await _page([refused_edit(e)], status=e.status, typed=typed, old=fields["name"])
+    except ChannelNotFoundError as e:
+        note = Note(f"{e.detail} It was deleted meanwhile; save again to make it anew.", "wrong")
+        return await _page([note], status=e.status, typed=typed_channel(form))
+    if made is None:
+        return go("all_alerts", done="same")
     if made.new_secret:
         return await _page([], secret=(made.name, made.new_secret))
     return go("all_alerts", done="saved")
 
 
+async def _save_channel(fields: dict[str, Any], form: Any, *, new: bool) -> ChannelShown | None:
+    """Save what was changed on the page; None when nothing was."""
+    if new:
+        return await _all().save_channel(who(), fields, version=NEVER)
+    seen = forms.read_seen(form)
+    changes = forms.changed(fields, seen)
+    if not changes:
+        return None
+    if "kind" in changes:
+        # What the other kind had is not there to be kept.
+        return await _all().save_channel(who(), fields, seen=seen)
+    # What is never shown cannot be seen: nothing at all may have changed then.
+    hidden = any(fields.get(each) for each in ("url", "secret"))
+    return await _all().save_channel(
+        who(),
+        {"name": fields["name"], **changes},
+        seen={each: value for each, value in seen.items() if each in changes},
+        version=forms.read_version(form) if hidden else None,
+    )
+
+
 async def delete_channel() -> Response:
     """Delete a channel."""
+    form = await request.form
     try:
-        await _all().delete_channel(who(), (await request.form).get("name", ""))
-    except ChannelNotFoundError as e:
+        await _all().delete_channel(who(), form.get("name", ""), version=forms.read_version(form))
+    except (ChannelNotFoundError, VersionError) as e:
         return await _page([Note(e.detail, "wrong")], status=e.status)
     return go("all_alerts", done="deleted")
 
@@ -108,31 +135,69 @@ async def test_channel() -> Response:
 
 
 async def save_rule() -> Response:
-    """Change when one kind of alert is told."""
+    """Change when one kind of alert is told, in all rooms that have no rule of their own."""
     form = await request.form
-    kind = form.get("kind", "")
-    fields: dict[str, Any] = {
-        "kind": kind,
-        "on": form.get("on") == "1",
-        "urgent": form.get("urgent") == "1",
-        "for_s": _number(form.get("for_s", "")),
-    }
-    if kind in LIMITS:
-        fields["limit"] = _number(form.get("limit", ""))
-    if room := form.get("room", ""):
-        fields["room"] = room
+    fields = read_rule(form)
     try:
-        await _all().save_rule(who(), fields)
+        await _save_rule(fields, form)
     except SettingError as e:
-        return await _page([Note(f"{e.name}: {e.allowed}", "wrong")], status=422)
+        return await _page([refusal(e)], status=422, rule=fields, wrong=e.name)
+    except ConflictError as e:
+        return await _page([refused_edit(e)], status=e.status, rule=fields, wrong=e.field)
     return go("all_alerts", done="saved")
+
+
+async def _save_rule(fields: dict[str, Any], form: Any, room: str | None = None) -> None:
+    seen = forms.read_seen(form)
+    # Nothing is different where a room is to keep what is general so far.
+    changes = forms.changed(fields, {"kind": fields["kind"], **seen}) or fields
+    named = {"kind": fields["kind"], "room": room}
+    only = {each: value for each, value in seen.items() if each in changes}
+    await _all().save_rule(who(), changes | named, seen=only)
+
+
+async def delete_rule() -> Response:
+    """Go back to the default of a kind, or to the general rule in a room."""
+    form = await request.form
+    try:
+        await _all().delete_rule(who(), form.get("rule", ""), version=forms.read_version(form))
+    except VersionError as e:
+        return await _page([refused_edit(e)], status=e.status)
+    return go("all_alerts", done="default")
+
+
+async def save_room_rule(name: str) -> Response:
+    """Change when one kind of alert is told in one room."""
+    await services().control.room(who(), name)
+    form = await request.form
+    fields = read_rule(form)
+    try:
+        await _save_rule(fields, form, name)
+    except SettingError as e:
+        return await _room_page(name, [refusal(e)], status=422, rule=fields, wrong=e.name)
+    except ConflictError as e:
+        return await _room_page(
+            name, [refused_edit(e)], status=e.status, rule=fields, wrong=e.field
+        )
+    return go("alerts", name=name, done="saved")
+
+
+async def delete_room_rule(name: str) -> Response:
+    """Have the general rule hold in a room again."""
+    form = await request.form
+    id_ = f"{form.get('kind', '')}:{name}"
+    try:
+        await _all().delete_rule(who(), id_, version=forms.read_version(form))
+    except VersionError as e:
+        return await _room_page(name, [refused_edit(e)], status=e.status)
+    return go("alerts", name=name, done="general")
 
 
 async def resend_alert() -> Response:
     """Send again what was given up."""
     try:
         await _all().resend(who(), (await request.form).get("delivery", ""))
-    except AlertNotFoundError as e:
+    except (AlertNotFoundError, ChannelNotFoundError, ChannelOffError) as e:
         return await _page([Note(e.detail, "wrong")], status=e.status)
     return go("all_alerts", done="sent")
 
@@ -146,10 +211,19 @@ async def _page(
     *,
     status: int = 200,
     typed: dict[str, Any] | None = None,
+    old: str = "",
+    rule: dict[str, Any] | None = None,
+    wrong: str = "",
     secret: tuple[str, str] | None = None,
 ) -> Response:
     asker, alerts = who(), _all()
     may = asker.can("owner")
+    rules = await alerts.rules(asker) if may else []
+    names = await services().directory.names() if may else []
+    typed = typed or NEW
+    channels = await alerts.channels(asker) if may else []
+    # Read anew: whoever was told what changed has seen it.
+    now = next((each for each in channels if old and each.name == old), None)
     return page(
         "alerts.html",
         status=status,
@@ -158,40 +232,60 @@ async def _page(
         may=may,
         state=await alerts.state(asker),
         told=(await alerts.told(asker, TOLD)),
-        channels=await alerts.channels(asker) if may else [],
-        rules=[_rule(rule) for rule in await alerts.rules(asker)] if may else [],
+        channels=channels,
+        version=now.version if now else "",
+        seen=forms.written_seen(editable(now)) if now else "",
+        rules=[
+            shown_rule(each, rule) | {"version": each.version}
+            for each in rules
+            if each.room is None
+        ],
+        room_rules=[
+            shown_rule(each) | {"version": each.version} for each in rules if each.room is not None
+        ],
         dead=await alerts.dead_letters(asker, TOLD) if may else [],
-        rooms=await services().directory.names() if may else [],
-        kinds=KINDS,
-        typed={"name": "", "kind": "slack", "to": []} | (typed or {}),
-        changing=typed is not None,
+        room_choices=[(name, name) for name in sorted({*names, *(typed["rooms"] or [])})],
+        kinds=CHOICES,
+        typed=typed,
+        old=old,
+        changing=typed is not NEW,
+        wrong=wrong.partition(".")[0],
         secret=secret,
         mail=services().config.smtp_url is not None,
     )
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
-    span = LIMITS.get(rule.kind)
-    return {
-        "kind": rule.kind,
-        "id": rule.id.replace(":", "-"),
-        "room": rule.room or "",
-        "text": KIND_TEXTS[rule.kind],
-        "on": rule.on,
-        "urgent": rule.urgent,
-        "for_s": rule.for_s,
-        "limit": rule.limit,
-        "span": span,
-    }
+async def _room_page(
+    name: str,
+    notes: list[Note],
+    *,
+    status: int = 200,
+    rule: dict[str, Any] | None = None,
+    wrong: str = "",
+) -> Response:
+    room = await services().control.room(who(), name)
+    state = await _all().state(who())
+    told = await _all().told(who(), 200)
+    rules = await _all().room_rules(who(), name)
+    return page(
+        "room_alerts.html",
+        status=status,
+        notes=notes,
+        room=room,
+        may=who().can("owner", name),
+        rules=[
+            shown_rule(each.rule, rule)
+            | {"own": each.own, "general": in_words(each.general), "version": each.version}
+            for each in rules
+        ],
+        wrong=wrong,
+        conditions=[each for each in state.conditions if each.room == name],
+        told=[each for each in told if each.room == name][:TOLD],
+    )
 
 
-def _quiet(form: Any) -> dict[str, str] | None:
-    start, end = form.get("quiet_start", ""), form.get("quiet_end", "")
-    if not start and not end:
-        return None
-    return {"start": start, "end": end, "zone": form.get("quiet_zone", "").strip() or "UTC"}
-
-
-def _number(text: str) -> int | str:
-    plain = text.strip()
-    return int(plain) if re.fullmatch(r"[0-9]{1,9}", plain) else plain
+async def _check_name(name: str, old: str) -> None:
+    """Refuse to change one channel when another one, or a new one, is meant."""
+    there = {channel.name for channel in await _all().channels(who())}
+    if name != old and name in there:
+        raise SettingError("name", name, "there is a channel of this name; use its Change button")

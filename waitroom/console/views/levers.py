@@ -12,8 +12,8 @@ from waitroom.console.views.room import LIMITS
 from waitroom.console.views.settings import conflict_page, refused_page
 from waitroom.errors import (
     AdmissionError,
+    ConflictError,
     RequestError,
-    RoomConflictError,
     SettingError,
 )
 from waitroom.web.services import services
@@ -28,13 +28,15 @@ def add_to(console: Blueprint) -> None:
 
 
 async def lever(name: str, verb: str) -> Response:
-    """Stop, open, close, step aside, or end all passes."""
+    """Stop, open, drain, close, step aside, or end all passes."""
     control = services().control
     match verb:
         case "stop":
             await control.stop(who(), name)
         case "open":
             await control.open(who(), name)
+        case "drain":
+            await control.drain(who(), name)
         case "close":
             await control.close(who(), name)
         case "suspend":
@@ -55,7 +57,7 @@ async def limits(name: str) -> Response:
         return go("room", name=name, done="same")
     try:
         await services().control.change(who(), name, changes, seen=_only(seen, changes))
-    except RoomConflictError as e:
+    except ConflictError as e:
         return await conflict_page(name, e, changes)
     except SettingError as e:
         return await refused_page(name, e, changes)

@@ -11,7 +11,8 @@ from waitroom.accounts.errors import (
     SignInError,
     ThrottledError,
 )
-from waitroom.console.door import accounts, who
+from waitroom.accounts.signins import SignIn, csrf_token
+from waitroom.console.door import accounts, keep, who
 from waitroom.console.pages import Note, go, page
 from waitroom.errors import WaitroomError
 
@@ -42,9 +43,7 @@ async def password() -> Response:
         made = await accounts().change_password(who(), form.get("old", ""), form["password"])
     except _WRONG as e:
         return await _page([_wrong(e)], _status(e))
-    response = go("me", done="password")
-    guard.keep(response, made)
-    return response
+    return await keep(go("me", done="password"), made)
 
 
 async def totp_begin() -> Response:
@@ -65,22 +64,20 @@ async def totp_begin() -> Response:
 async def totp_confirm() -> Response:
     """Have the second factor count, and show its recovery codes once."""
     try:
-        codes = await accounts().totp.confirm(who(), (await request.form).get("code", ""))
+        codes, made = await accounts().totp.confirm(who(), (await request.form).get("code", ""))
     except SecondFactorError as e:
         detail = f"{e.detail} Begin again: the picture is shown once."
         return await _page([Note(detail, "wrong")], e.status)
-    # The change has ended all sign-ins, this one too.
-    response = page("totp.html", svg=None, secret="", codes=codes)
-    return response
+    return await keep(_codes(codes, made), made)
 
 
 async def totp_remove() -> Response:
     """Take the second factor away."""
     try:
-        await accounts().totp.remove(who(), (await request.form).get("password", ""))
+        made = await accounts().totp.remove(who(), (await request.form).get("password", ""))
     except _WRONG as e:
         return await _page([_wrong(e)], _status(e))
-    return go("me", done="totp-off")
+    return await keep(go("me", done="totp-off"), made)
 
 
 async def everywhere() -> Response:
@@ -89,6 +86,12 @@ async def everywhere() -> Response:
     response = go("sign_in", done="signed-out")
     guard.forget(response)
     return response
+
+
+def _codes(codes: list[str], made: SignIn) -> Response:
+    # Forms of this page are sent with the cookie that comes with it.
+    token = csrf_token(made.cookie)
+    return page("totp.html", svg=None, secret="", codes=codes, csrf_token=token)
 
 
 async def _page(notes: list[Note], status: int = 200) -> Response:

@@ -4,15 +4,16 @@ from typing import Any
 
 from quart import Blueprint, Response, request
 
-from waitroom.accounts.account import role_of
+from waitroom.accounts.account import Account, access, role_of
 from waitroom.accounts.errors import AccountError
 from waitroom.accounts.links import Link
 from waitroom.accounts.trail import TrailRow
 from waitroom.accounts.who import ROLES
+from waitroom.console import forms
 from waitroom.console.door import accounts as book
 from waitroom.console.door import who
 from waitroom.console.pages import Note, go, page
-from waitroom.errors import RequestError
+from waitroom.errors import ConflictError, RequestError, VersionError
 from waitroom.web.services import services
 
 TRAIL = 30
@@ -38,7 +39,7 @@ async def invite() -> Response:
     try:
         role, rooms = role_of(form.get("role", "")), rooms_of(form.getlist("rooms"))
         link = await book().invite(who(), form.get("name", ""), role, rooms)
-    except AccountError as e:
+    except (AccountError, ConflictError) as e:
         return await _page([Note(e.detail, "wrong")], e.status)
     return await _page([], link=link)
 
@@ -48,7 +49,10 @@ async def change_person() -> Response:
     form = await request.form
     try:
         role, rooms = role_of(form.get("role", "")), rooms_of(form.getlist("rooms"))
-        await book().change(who(), form.get("name", ""), role, rooms)
+        name, seen = form.get("name", ""), forms.read_seen(form)
+        await book().change(who(), name, role, rooms, seen=seen)
+    except ConflictError as e:
+        return await _page([_met(e)], e.status, typed={"name": name, "role": role, "rooms": rooms})
     except AccountError as e:
         return await _page([Note(e.detail, "wrong")], e.status)
     return go("accounts", done="saved")
@@ -67,9 +71,10 @@ async def person_link() -> Response:
 
 async def delete_person() -> Response:
     """Delete an account."""
+    form = await request.form
     try:
-        await book().delete(who(), (await request.form).get("name", ""))
-    except AccountError as e:
+        await book().delete(who(), form.get("name", ""), version=forms.read_version(form))
+    except (AccountError, VersionError) as e:
         return await _page([Note(e.detail, "wrong")], e.status)
     return go("accounts", done="deleted")
 
@@ -85,20 +90,47 @@ def rooms_of(chosen: list[str]) -> list[str] | None:
     return [name for name in chosen if name] or None
 
 
-async def _page(notes: list[Note], status: int = 200, link: Link | None = None) -> Response:
+def _met(error: ConflictError) -> Note:
+    now = "all rooms" if error.value is None else _value(error.value)
+    by = f" by {error.who}" if error.who else ""
+    return Note(
+        f"{error.field.capitalize()}: changed meanwhile{by}, now {now}. Nothing was saved. "
+        "Save again to put yours in its place.",
+        "wrong",
+    )
+
+
+async def _page(
+    notes: list[Note],
+    status: int = 200,
+    link: Link | None = None,
+    typed: dict[str, Any] | None = None,
+) -> Response:
     asker = who()
     return page(
         "people.html",
         status=status,
         notes=notes,
         section="accounts",
-        accounts=await book().accounts(asker),
+        accounts=[_row(each, typed or {}) for each in await book().accounts(asker)],
         rooms=await services().directory.names(),
         roles=ROLES,
         link=link,
         address=link.address(services().config.service_url or request.host_url) if link else "",
         trail=[_trail(row) for row in await book().audit(asker, limit=TRAIL)],
     )
+
+
+def _row(account: Account, typed: dict[str, Any]) -> dict[str, Any]:
+    """Return an account as the page shows it, with what was typed into its form."""
+    mine = typed if typed.get("name") == account.name else {}
+    return {
+        "account": account,
+        "seen": forms.written_seen(access(account)),
+        "role": mine.get("role", account.role),
+        "rooms": mine.get("rooms", account.rooms),
+        "typed": bool(mine),
+    }
 
 
 def _trail(row: TrailRow) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from quart import Blueprint, Response, request, send_file
+from quart import Blueprint, Response, request
 
 from waitroom.console.door import who
 from waitroom.console.pages import go, page
 from waitroom.reports import Reports
 from waitroom.reports.summary import headers
+from waitroom.web.requests import attachment
 from waitroom.web.services import services
 
 _STAGES = {
@@ -60,14 +61,7 @@ async def report_csv(name: str, report: str) -> Response:
     """Send the rows of a report."""
     who().require("owner", name)
     path = await _all().open(name, report, "csv")
-    found = await send_file(
-        path,
-        mimetype="text/csv; charset=utf-8",
-        as_attachment=True,
-        attachment_filename=f"{name}-{report}.csv",
-    )
-    assert isinstance(found, Response)
-    return found
+    return await attachment(path, f"{name}-{report}.csv", "text/csv")
 
 
 async def report_html(name: str, report: str) -> Response:

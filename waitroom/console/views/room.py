@@ -1,6 +1,7 @@
 """The page of one room: its figures, live, its charts, its health, and the levers."""
 
 import secrets
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from waitroom.console.health import health_rows
 from waitroom.console.pages import fragment, page
 from waitroom.console.sentences import texts
 from waitroom.control.effects import Now, effect
+from waitroom.control.matching import behind
 from waitroom.control.views import RoomFigures, RoomView
 from waitroom.errors import StoreError
 from waitroom.room.records import Minute
@@ -52,12 +54,14 @@ async def room(name: str) -> Response:
         figures=now,
         texts=told,
         span=span,
-        charts=_charts(span, minutes),
+        charts=history_charts(span, minutes),
         health=health,
         health_rows=health_rows(health),
-        effects={each: effect(each, found.settings, now_of(now)) for each in LIMITS},
+        effects=_effects(found, now_of(now)),
         seen=seen(found, LIMITS),
         once=secrets.token_hex(12),
+        behind=_behind(found),
+        made=request.args.get("done") == "made",
     )
 
 
@@ -71,7 +75,7 @@ async def charts(name: str) -> Response:
     span = _span()
     minutes = await _minutes(name, span)
     rows = health_rows(await services().control.health(who()))
-    return fragment("_refresh.html", charts=_charts(span, minutes), health_rows=rows)
+    return fragment("_refresh.html", charts=history_charts(span, minutes), health_rows=rows)
 
 
 def seen(found: RoomView, names: tuple[str, ...] | list[str]) -> str:
@@ -93,6 +97,17 @@ async def now_in(asker: Who, name: str) -> Now:
         return Now()
 
 
+def _effects(found: RoomView, now: Now) -> dict[str, str]:
+    drained = found.settings.changed({"draining": True})
+    effects = {each: effect(each, found.settings, now) for each in LIMITS}
+    return effects | {"draining": effect("draining", drained, now)}
+
+
+def _behind(found: RoomView) -> dict[str, str]:
+    rooms = services().directory.known.values()
+    return behind(found.name, found.settings.routes, list(rooms))
+
+
 async def _figures(found: RoomView) -> RoomFigures:
     try:
         return await services().console.live.figures(who(), found.name)
@@ -106,7 +121,9 @@ async def _texts(name: str, now: RoomFigures, minutes: list[Minute]) -> dict[str
         return texts(now, None)
     last = minutes[-1] if minutes else None
     fresh = last is not None and clock.now_ms() - last.at_ms < 3 * MINUTE_MS
-    arrivals = last.arrivals if last is not None and fresh else None
+    arrivals = None
+    if last is not None and fresh:
+        arrivals = round(last.arrivals / _counted(minutes)[last.at_ms])
     told = await services().console.live.told(who(), name, arrivals)
     found: dict[str, str] = {"arrivals": "–", **told["texts"]}
     return found
@@ -122,9 +139,15 @@ async def _minutes(name: str, span: str) -> list[Minute]:
     return await services().control.history(who(), name, until_ms - SPANS[span], until_ms)
 
 
-def _charts(span: str, minutes: list[Minute]) -> list[Chart]:
+def history_charts(span: str, minutes: list[Minute]) -> list[Chart]:
+    """Return the charts of a room.
+
+    Args:
+        span: One of ``SPANS``.
+        minutes: Its samples, in order.
+    """
     step = 1 if span == "hour" else DAY_STEP
-    steps = _steps(minutes, step)
+    steps, counted = _steps(minutes, step), _counted(minutes)
     at_ms = [at for at, _ in steps]
 
     def values(read: Any, *, per_minute: bool) -> list[float | None]:
@@ -133,7 +156,8 @@ def _charts(span: str, minutes: list[Minute]) -> list[Chart]:
             if not part:
                 found.append(None)
             elif per_minute:
-                found.append(sum(read(minute) for minute in part) / len(part))
+                long = sum(counted[minute.at_ms] for minute in part)
+                found.append(sum(read(minute) for minute in part) / long)
             else:
                 found.append(max(read(minute) for minute in part))
         return found
@@ -156,6 +180,14 @@ def _charts(span: str, minutes: list[Minute]) -> list[Chart]:
             ],
         ),
     ]
+
+
+def _counted(minutes: list[Minute]) -> dict[int, float]:
+    """Return how many minutes each sample counts: more than one when some were missed before it."""
+    counted = dict.fromkeys((minute.at_ms for minute in minutes), 1.0)
+    for before, minute in pairwise(minutes):
+        counted[minute.at_ms] = (minute.at_ms - before.at_ms) / MINUTE_MS
+    return counted
 
 
 def _steps(minutes: list[Minute], step: int) -> list[tuple[int, list[Minute]]]:

@@ -47,6 +47,7 @@ async def rooms_fragment() -> Response:
 
 async def new_room() -> Response:
     """Show the form, or make a room of it."""
+    who().require("owner")
     if request.method == "GET":
         values = {"total_active_users": str(services().config.total_active_users)}
         return _form({"queue_all": True, **values})

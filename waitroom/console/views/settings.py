@@ -1,5 +1,6 @@
 """Every setting with its meaning, range and present effect; and edits that meet each other."""
 
+import re
 from typing import Any
 
 from quart import Blueprint, Response, request
@@ -7,12 +8,12 @@ from quart import Blueprint, Response, request
 from waitroom.accounts.who import Who
 from waitroom.console import forms
 from waitroom.console.door import who
-from waitroom.console.pages import Note, go, page
+from waitroom.console.pages import DONE, Note, go, page
 from waitroom.console.views.room import now_in, seen
 from waitroom.control.effects import Now, effect, effect_of
 from waitroom.control.meanings import GROUPS, MEANINGS, Meaning, meaning
 from waitroom.control.views import RoomView
-from waitroom.errors import RequestError, RoomConflictError, SettingError
+from waitroom.errors import ConflictError, RequestError, SettingError
 from waitroom.room import RoomSettings
 from waitroom.web.requests import json_response
 from waitroom.web.services import services
@@ -37,15 +38,21 @@ async def settings(name: str) -> Response:
     names = [each for each in seen_values if each in RoomSettings.model_fields]
     changes = forms.changed(forms.read(form, names), seen_values)
     if not changes:
-        return go("settings", name=name, done="same")
+        return _back(name, form, "same")
     only = {each: seen_values[each] for each in changes}
     try:
         await services().control.change(who(), name, changes, seen=only)
-    except RoomConflictError as e:
+    except ConflictError as e:
         return await conflict_page(name, e, changes)
     except SettingError as e:
         return await refused_page(name, e, changes)
-    return go("settings", name=name, done="saved", _anchor=form.get("group") or None)
+    return _back(name, form, "saved")
+
+
+def _back(name: str, form: dict[str, str], told: str) -> Response:
+    """Return to the group that was saved, which says so where it is looked at."""
+    group = form.get("group") or None
+    return go("settings", name=name, told=told, group=group, _anchor=group)
 
 
 async def effect_now(name: str) -> Response:
@@ -56,7 +63,7 @@ async def effect_now(name: str) -> Response:
     found = await services().control.room(who(), name)
     value = forms.read_one(setting, {setting: request.args.get("value", "")[:2_000]})
     now = await now_in(who(), name)
-    return json_response({"effect": effect_of(setting, value, found.settings, now)})
+    return json_response({"effect": _plain(effect_of(setting, value, found.settings, now))})
 
 
 async def delete(name: str) -> Response:
@@ -68,7 +75,7 @@ async def delete(name: str) -> Response:
     return go("rooms", done="deleted")
 
 
-async def conflict_page(name: str, error: RoomConflictError, changes: dict[str, Any]) -> Response:
+async def conflict_page(name: str, error: ConflictError, changes: dict[str, Any]) -> Response:
     """Show both values of a setting that somebody else has changed meanwhile.
 
     Args:
@@ -88,11 +95,14 @@ async def conflict_page(name: str, error: RoomConflictError, changes: dict[str, 
 async def refused_page(name: str, error: SettingError, changes: dict[str, Any]) -> Response:
     """Show why a value is not accepted, beside its field."""
     wrong = error.name.partition(".")[0]
-    inside = error.name.removeprefix(wrong).strip(".")
-    where = f"{inside}: " if inside else ""
-    note = Note(f"{meaning(wrong).label} was not accepted. Nothing was saved.", "wrong")
+    at, _, part = error.name.removeprefix(wrong).strip(".").partition(".")
+    where = f"{at}: " if at else ""
+    if at.isdigit():
+        nth = int(at) + 1
+        where = f"Rule {nth}, {part}: " if wrong == "bypass" and part else f"Line {nth}: "
+    note = Note(f"{meaning(wrong).label}: not accepted. Nothing was saved.", "wrong")
     return await settings_page(
-        name, mine=changes, errors={wrong: f"{where}{error.allowed}"}, note=note, status=422
+        name, mine=changes, errors={wrong: f"{where}{_plain(error.allowed)}"}, note=note, status=422
     )
 
 
@@ -126,6 +136,8 @@ async def settings_page(
         room=found,
         groups=[group for group in groups if group["settings"]],
         conflict=conflict,
+        told=DONE.get(request.args.get("told", ""), ""),
+        told_in=request.args.get("group", ""),
     )
 
 
@@ -168,6 +180,7 @@ def _group(
         "settings": items,
         "editable": bool(editable),
         "seen": seen(found, editable),
+        "who": "An owner" if all(each.role == "owner" for each in meanings) else "An operator",
     }
 
 
@@ -200,6 +213,13 @@ def _item(
     }
 
 
+def _plain(allowed: str) -> str:
+    """Return what is allowed in the words of a form, where JSON's null is an empty field."""
+    return re.sub(
+        r"\d{4,}", lambda found: f"{int(found[0]):,}", allowed.replace(" or null", ", or empty")
+    )
+
+
 def _range(name: str) -> str:
     """Return what a field takes, in a few words."""
     low, high = forms.limits(name)
@@ -208,4 +228,4 @@ def _range(name: str) -> str:
     if low is None:
         return f"At most {high:,} characters."
     empty = "" if forms.required(name) else ", or empty"
-    return f"{low:,} to {high:,}{empty}."
+    return f"Allowed: {low:,} to {high:,}{empty}."

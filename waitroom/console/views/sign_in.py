@@ -12,10 +12,8 @@ from waitroom.accounts.errors import (
     SignInError,
     ThrottledError,
 )
-from waitroom.accounts.signins import SignIn
-from waitroom.console.door import accounts, signed_in
+from waitroom.console.door import accounts, keep, signed_in
 from waitroom.console.pages import Note, go, page
-from waitroom.errors import WaitroomError
 from waitroom.web.requests import see_other
 
 
@@ -31,7 +29,7 @@ async def sign_in() -> Response:
     form = await request.form
     asked = guard.next_path(form.get("next") or request.args.get("next"))
     if request.method == "GET":
-        return go("rooms") if signed_in() else _form("", asked, [])
+        return go("rooms") if signed_in() else await _form("", asked, [])
     name = form.get("name", "")
     try:
         made = await accounts().sign_in(
@@ -42,10 +40,10 @@ async def sign_in() -> Response:
             browser=guard.browser(),
         )
     except CodeNeededError as e:
-        return _form(name, asked, [Note(e.detail, "warn")], status=e.status, code=True)
+        return await _form(name, asked, [Note(e.detail, "warn")], status=e.status, code=True)
     except (SignInError, ThrottledError, BusyError) as e:
-        return _form(name, asked, [Note(e.detail, "wrong")], status=e.status)
-    return await _came_in(made, asked)
+        return await _form(name, asked, [Note(e.detail, "wrong")], status=e.status)
+    return await keep(see_other(asked), made)
 
 
 async def welcome() -> Response:
@@ -62,7 +60,7 @@ async def welcome() -> Response:
         return await _welcome_form(link, name, [Note(e.detail, "wrong")], e.status)
     if made is None:
         return go("sign_in", done="welcome")
-    return await _came_in(made, "/console/rooms?done=welcome")
+    return await keep(see_other("/console/rooms?done=welcome"), made)
 
 
 async def sign_out() -> Response:
@@ -73,22 +71,11 @@ async def sign_out() -> Response:
     return response
 
 
-async def _came_in(made: SignIn, where: str) -> Response:
-    # The one that this browser had before counts no more.
-    if old := guard.cookie():
-        try:
-            await accounts().sign_out(old)
-        except WaitroomError:
-            pass
-    response = see_other(where)
-    guard.keep(response, made)
-    return response
-
-
-def _form(
+async def _form(
     name: str, asked: str, notes: list[Note], *, status: int = 200, code: bool = False
 ) -> Response:
-    return page("sign_in.html", status=status, notes=notes, name=name, next=asked, code=code)
+    shown = {"name": name, "next": asked, "code": code, "owned": await accounts().has_owner()}
+    return page("sign_in.html", status=status, notes=notes, **shown)
 
 
 async def _welcome_form(link: str, name: str, notes: list[Note], status: int = 200) -> Response:

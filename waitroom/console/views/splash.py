@@ -6,7 +6,7 @@ from quart import Blueprint, Response, request
 
 from waitroom.console.door import who
 from waitroom.console.pages import Note, go, page
-from waitroom.console.theme_form import read_theme_form, theme_fields
+from waitroom.console.theme_form import read_theme_form, theme_fields, theme_kept
 from waitroom.errors import RoomChangedError, SettingError
 from waitroom.room.theme import Theme
 from waitroom.room.theme_store import check_version, publish_theme, read_theme, theme_versions
@@ -35,26 +35,31 @@ def add_to(console: Blueprint) -> None:
 
 async def splash(name: str) -> Response:
     """Show the editor with the theme that visitors see."""
-    return await _page(name, [])
+    return await _page(name, [], language=request.args.get("words", ""))
 
 
 async def publish(name: str) -> Response:
-    """Show a theme to visitors from now on."""
-    who().require("owner", name)
+    """Show a theme to visitors from now on; or, asked so, the words of another language first."""
     form, files = (await request.form).to_dict(), await request.files
+    seen, language = form.get("seen", ""), form.get("words", "")
     raw = read_theme_form(form, files.get("logo"), await _current(name))
+    if "show" in form:
+        return await _page(name, [], language=form["show"], raw=raw, seen=seen)
+    who().require("owner", name)
     try:
         theme = Theme.read(raw)
         made = services()
-        await publish_theme(
-            made.store, made.directory, name, theme, who=str(who()), seen=form.get("seen", "")
-        )
+        await publish_theme(made.store, made.directory, name, theme, who=str(who()), seen=seen)
     except SettingError as e:
         field = e.name.removeprefix("theme.").replace(".", " › ")
-        return await _page(name, [Note(f"{field}: {e.allowed}", "wrong")], raw=raw, status=422)
+        wrong = [Note(f"{field}: {e.allowed}", "wrong")]
+        return await _page(name, wrong, language=language, raw=raw, seen=seen, status=422)
     except RoomChangedError:
-        said = "Somebody else has published another look since you began. Nothing was published."
-        return await _page(name, [Note(said, "warn")], raw=raw, status=409)
+        said = (
+            "Somebody else has published another look since you began. Nothing was published. "
+            "Publish again to show yours instead; theirs stays among the earlier looks."
+        )
+        return await _page(name, [Note(said, "warn")], language=language, raw=raw, status=409)
     return go("splash", name=name, done="published")
 
 
@@ -103,10 +108,25 @@ async def _current(name: str) -> dict[str, Any]:
 
 
 async def _page(
-    name: str, notes: list[Note], *, raw: dict[str, Any] | None = None, status: int = 200
+    name: str,
+    notes: list[Note],
+    *,
+    language: str,
+    raw: dict[str, Any] | None = None,
+    seen: str | None = None,
+    status: int = 200,
 ) -> Response:
+    """Show the editor.
+
+    Args:
+        name: The room.
+        notes: Lines on top.
+        language: Whose words are listed; English if it is none.
+        raw: The draft; None for the theme that visitors see.
+        seen: The version from which the draft began; None for the one of now.
+        status: HTTP status.
+    """
     room = await services().control.room(who(), name)
-    language = request.args.get("words", "en")
     if language not in languages():
         language = "en"
     current = await _current(name)
@@ -116,6 +136,8 @@ async def _page(
         notes=notes,
         room=room,
         theme=theme_fields(current if raw is None else raw, language),
+        kept="" if raw is None else theme_kept(raw),
+        seen=room.settings.theme if seen is None else seen,
         states=[(state, _STATE_NAMES.get(state, state)) for state in STATES],
         languages=[(code, str(texts["name"])) for code, texts in languages().items()],
         language=language,

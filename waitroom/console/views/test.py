@@ -5,8 +5,11 @@ from quart import Blueprint, Response, request
 from waitroom.console.door import who
 from waitroom.console.pages import page
 from waitroom.errors import RequestError
+from waitroom.room.settings import Route
 from waitroom.web.services import services
 
+#: Stands in commands until a room names a page of the owner's site.
+EXAMPLE = Route(host="your-site.example", path="/the-page")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD")
 _OUTCOMES = {
     "site": ("good", "Goes to the site"),
@@ -28,7 +31,11 @@ async def connect() -> Response:
     config = services().config
     service = config.service_url or request.host_url.rstrip("/")
     health = await services().control.health(who())
-    return page("connect.html", section="connect", service=service, edges=health.edges)
+    routes = [
+        each for room in await services().control.rooms(who()) for each in room.settings.routes
+    ]
+    site = next((each for each in routes if each.host != "*"), EXAMPLE)
+    return page("connect.html", section="connect", service=service, edges=health.edges, site=site)
 
 
 async def test() -> Response:

@@ -6,10 +6,12 @@ from waitroom.accounts.account import role_of
 from waitroom.accounts.errors import AccountError
 from waitroom.accounts.tokens import NewToken
 from waitroom.accounts.who import ROLES
+from waitroom.console import forms
 from waitroom.console.door import accounts as book
 from waitroom.console.door import who
 from waitroom.console.pages import Note, go, page
 from waitroom.console.views.people import rooms_of
+from waitroom.errors import VersionError
 from waitroom.web.services import services
 
 #: How long a token counts: text -> days; 0 is until it is revoked.
@@ -48,9 +50,10 @@ async def make_token() -> Response:
 
 async def revoke_token() -> Response:
     """Revoke a token."""
+    form = await request.form
     try:
-        await book().tokens.revoke(who(), (await request.form).get("name", ""))
-    except AccountError as e:
+        await book().tokens.revoke(who(), form.get("name", ""), version=forms.read_version(form))
+    except (AccountError, VersionError) as e:
         return await _page([Note(e.detail, "wrong")], e.status)
     return go("tokens", done="revoked")
 

@@ -1,5 +1,8 @@
+#!lua flags=allow-oom
 --[[
 admit: move the head of the line into free seats, in order of place, and say whom.
+
+Allowed when Redis is full: the line is what fills it, and who is let in leaves the line.
 
 KEYS
   1 settings   hash  limits

@@ -1,5 +1,8 @@
+#!lua flags=allow-oom
 --[[
 beat: note that visitors in the line are present.
+
+Allowed when Redis is full: it adds nothing, and whoever is not heard of loses the place.
 
 KEYS
   1 settings  hash  tells whether the room is there

@@ -1,7 +1,10 @@
+#!lua flags=allow-oom
 --[[
 board: the line in a few hundred points, for everybody who wants a position.
 
 Made at most once in max_age_ms, whoever asks.
+
+Allowed when Redis is full: those in the line still see where they stand.
 
 KEYS
   1 settings    hash    limits, title, message
@@ -35,12 +38,15 @@ end
 
 local count = redis.call('ZCARD', waiting)
 local places, positions, far = points(room, waiting, count, known[4])
-local per_minute, rate, samples = flow(room, count, tonumber(known[2] or 0), known[3] or '')
-
 local held = on_hold(room, meta, waiting)
 local state = room.suspended and 'suspended' or room.closed and 'closed'
-  or room.queue_all and 'paused' or held and 'recovering' or count > 0 and 'queueing' or 'open'
+  or room.queue_all and 'paused' or held and 'recovering' or room.drain_us and 'draining'
+  or count > 0 and 'queueing' or 'open'
 local queueing = state == 'paused' or state == 'recovering' or state == 'queueing'
+-- A pause says nothing about the pace: it is measured anew once people are let in again.
+local moving = state == 'queueing' or state == 'draining'
+local per_minute, rate, samples =
+  flow(room, moving and count or 0, tonumber(known[2] or 0), known[3] or '')
 local words = redis.call('HMGET', settings, 'title', 'message')
 
 local text = string.format(

@@ -42,10 +42,14 @@ for i, shown in ipairs(asked) do
   local shown_place = math.min(tonumber(ARGV[2 * i + 1]), room.now_us)
   local visitor, place, deadline, known = resolve(room, shown, shown_place, deadlines[i], places[i],
     silences[i], coming, active, waiting, parked, kept)
+  -- While a room drains, a place that only the ticket knows of is one as well: an edge gave it, or
+  -- the data were lost. One from after it began is of an edge that had not heard of that yet.
+  local late = room.drain_us and (place == 0 or place > room.drain_us)
+  local refused = not known and (room.closed or late)
   -- Those who come in one call without a ticket stand in the order of the call.
   if place == 0 then place = room.now_us + i - 1 end
   local state = deadline and 'seated' or room.suspended and 'suspended'
-    or room.closed and not known and 'closed' or 'waiting'
+    or refused and 'closed' or 'waiting'
   if state == 'waiting' and not coming[visitor] then
     local n = #comers + 1
     comers[n], coming[visitor] = visitor, place

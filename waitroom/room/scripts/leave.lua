@@ -1,5 +1,8 @@
+#!lua flags=allow-oom
 --[[
 leave: give up a seat or a place, and spend the ticket.
+
+Allowed when Redis is full: it frees memory.
 
 KEYS
   1 settings   hash    tells whether the room is there

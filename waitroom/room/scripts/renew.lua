@@ -1,8 +1,11 @@
+#!lua flags=allow-oom
 --[[
 renew: use or extend seats. The first use claims the seat for a whole session.
 
 A pass whose seat Redis does not know at all was lost with its data: it brings the seat back
 while there is room, so nobody is ever over. One of an epoch that was ended brings nothing back.
+
+Allowed when Redis is full: whoever is on the site stays there.
 
 KEYS
   1 settings   hash  limits

@@ -1,7 +1,10 @@
+#!lua flags=allow-oom
 --[[
 sweep: drop what has expired, so that Redis stays small and the line shows who is there.
 
 Nothing depends on it: admissions skip the silent and count unexpired seats by themselves.
+
+Allowed when Redis is full: it frees memory.
 
 KEYS
   1 settings   hash    limits

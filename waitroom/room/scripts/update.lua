@@ -1,11 +1,14 @@
+#!lua flags=allow-oom
 --[[
 update: change settings that are still what the caller read, all or none, and note who did.
 
 A new epoch also ends all seats, so that no pass of the old one comes back.
 
+Allowed when Redis is full: an owner can still stop a room or change its limits.
+
 KEYS
   1 settings   hash    the owner's settings
-  2 meta       hash    when the board was made; when an epoch was ended
+  2 meta       hash    when the board was made, an epoch was ended, a drain began
   3 active     zset    visitor -> seat deadline, ms since epoch
   4 unclaimed  zset    visitor -> admitted, ms since epoch
   5 audit      stream  who changed what
@@ -37,7 +40,12 @@ for i = 1, #triples, 3 do
   ends = ends or triples[i] == 'epoch'
 end
 if ends and redis.call('EXISTS', cut) == 1 then return -1 end
-for i = 1, #triples, 3 do redis.call('HSET', settings, triples[i], triples[i + 2]) end
+for i = 1, #triples, 3 do
+  redis.call('HSET', settings, triples[i], triples[i + 2])
+  if triples[i] == 'draining' then
+    redis.call('HSET', meta, 'drain_us', string.format('%.0f', room.now_us))
+  end
+end
 if ends then
   -- Put aside at once, however many they are; the sweep notes them one by one.
   if redis.call('EXISTS', active) == 1 then redis.call('RENAME', active, cut) end

@@ -8,9 +8,10 @@ Scripts pass their own keys, so each declares all it touches.
 local function read_room(settings, meta, now_arg)
   local limits = redis.call('HMGET', settings, 'total_active_users', 'new_users_per_minute',
     'session_duration_s', 'claim_ttl_s', 'heartbeat_ttl_s', 'place_ttl_s', 'recovery_hold_s',
-    'queue_all', 'suspended', 'closed', 'disable_session_renewal')
+    'queue_all', 'suspended', 'closed', 'disable_session_renewal', 'draining')
   if not limits[1] then return nil end
-  local known = redis.call('HMGET', meta, 'restored_ms', 'hold_until_ms', 'tick_ms')
+  local known = redis.call('HMGET', meta, 'restored_ms', 'hold_until_ms', 'tick_ms',
+    'drain_us')
   local room = {
     total_active_users = tonumber(limits[1]),
     -- Nil is no limit.
@@ -24,6 +25,9 @@ local function read_room(settings, meta, now_arg)
     suspended = limits[9] == 'true',
     closed = limits[10] == 'true',
     disable_session_renewal = limits[11] == 'true',
+    -- Since when it drains; false if it does not. After a loss of data: since the loss.
+    drain_us = limits[12] == 'true'
+      and (tonumber(known[4]) or known[1] and known[1] * 1000 or math.huge),
     restored_ms = tonumber(known[1]),
     hold_until_ms = tonumber(known[2]) or 0,
     tick_ms = tonumber(known[3]),

@@ -31,7 +31,8 @@ local function count_waits(room, arrivals, waits, told)
     local wait_ms = math.max(0, room.now_ms - arrived_ms)
     local said = known[math.floor(arrived_ms / TOLD_MS)]
     add_span(found, 'wait', wait_ms)
-    if said then
+    -- Whoever is seated on arrival was told nothing, though a line before them may have been.
+    if said and wait_ms >= 1000 then
       local how = wait_ms < said[1] and 'early' or wait_ms <= said[2] and 'right' or 'late'
       told_how[how] = (told_how[how] or 0) + 1
     end
