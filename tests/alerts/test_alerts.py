@@ -14,6 +14,7 @@ from waitroom.alerts.alert import Delivery
 from waitroom.alerts.alerts import CHANNELS_MAX
 from waitroom.alerts.book import Book
 from waitroom.alerts.channels import shown_url
+from waitroom.alerts.configured import Configured
 from waitroom.alerts.errors import ChannelNotFoundError, ChannelOffError
 from waitroom.alerts.state import State
 from waitroom.alerts.texts import make_test
@@ -42,19 +43,19 @@ async def test_secrets_go_in_and_never_come_out(alerts: Alerts, book: Book) -> N
     )
     found = [each.model_dump(mode="json") for each in await alerts.channels(OWNER)]
     text = orjson.dumps([found, await alerts.changes(OWNER)]).decode()
-    text += repr(await book.channels())
+    text += repr(await book.configured.channels())
     for secret in ("hunter2", "hunter3", "s3cret", SECRET[10:], "XXXX", "services"):
         assert secret not in text
 
 
 async def test_a_secret_that_is_not_sent_again_stays(alerts: Alerts, book: Book) -> None:
     await alerts.save_channel(OWNER, HOOK)
-    before = await book.channel("hook")
+    before = await book.configured.channel("hook")
     # What a form sends back, in which secrets are empty.
     fields = {"name": "hook", "kind": "webhook", "url": "", "secret": None, "on": False}
     shown = await alerts.save_channel(OWNER, fields | {"rooms": ["shop"]})
     assert (shown.on, shown.rooms, shown.new_secret) == (False, ["shop"], None)
-    after = await book.channel("hook")
+    after = await book.configured.channel("hook")
     assert before and after and (after.url, after.secret) == (before.url, before.secret)
 
 
@@ -62,7 +63,7 @@ async def test_a_webhook_without_a_secret_gets_one_shown_once(alerts: Alerts, bo
     fields = {name: value for name, value in HOOK.items() if name != "secret"}
     made = (await alerts.save_channel(OWNER, fields)).new_secret
     assert made and made.startswith("whsec_")
-    channel = await book.channel("hook")
+    channel = await book.configured.channel("hook")
     assert channel and len(channel.signing_key() or b"") == 32
     assert (await alerts.save_channel(OWNER, fields)).new_secret is None
     assert (await alerts.channel(OWNER, "hook")).new_secret is None
@@ -269,11 +270,11 @@ async def test_changes_say_who(alerts: Alerts) -> None:
 
 async def test_a_channel_for_a_room_is_told_of_nothing_else(alerts: Alerts, book: Book) -> None:
     await alerts.save_channel(OWNER, MAIL | {"rooms": ["shop"]})
-    channel = await book.channel("mail")
+    channel = await book.configured.channel("mail")
     assert channel and channel.wants("wait", "shop")
     assert not channel.wants("wait", "other") and not channel.wants("worker_silent", None)
     await alerts.save_channel(OWNER, MAIL | {"rooms": None, "kinds": ["wait"]})
-    channel = await book.channel("mail")
+    channel = await book.configured.channel("mail")
     assert channel and channel.wants("wait", "other") and not channel.wants("queueing", "other")
 
 
@@ -330,15 +331,15 @@ def _ms(text: str) -> int:
 async def test_two_who_have_read_the_same_do_not_both_write(
     alerts: Alerts, book: Book, monkeypatch: pytest.MonkeyPatch, about: str, version: str | None
 ) -> None:
-    change, both, tried = Book.change, asyncio.Barrier(2), []
+    change, both, tried = Configured.change, asyncio.Barrier(2), []
 
-    async def together(self: Book, *args: Any, **more: Any) -> bool:
+    async def together(self: Configured, *args: Any, **more: Any) -> bool:
         tried.append(more["who"])
         if len(tried) <= 2:
             await both.wait()
         return await change(self, *args, **more)
 
-    monkeypatch.setattr(Book, "change", together)
+    monkeypatch.setattr(Configured, "change", together)
 
     async def save(who: str, field: str, value: int) -> object:
         if about == "rule":
@@ -355,10 +356,10 @@ async def test_two_who_have_read_the_same_do_not_both_write(
         # Each changes another field; the later one reads again, and both stay.
         assert not late and len(tried) == 3
         if about == "rule":
-            rule = await book.rule("wait")
+            rule = await book.configured.rule("wait")
             assert rule and (rule.limit, rule.for_s) == (90, 7)
         else:
-            channel = await book.channel("mail")
+            channel = await book.configured.channel("mail")
             assert channel and (channel.on, channel.urgent_anytime) == (False, False)
     else:
         assert len(tried) == 2

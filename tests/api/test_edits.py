@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from waitroom.alerts.book import Book
+from waitroom.alerts.configured import Configured
 from waitroom.alerts.rules import ROOM_KINDS
 from waitroom.edits import NEVER
 from waitroom.room import Store
@@ -184,13 +184,13 @@ async def test_the_rules_of_a_room_go_with_it(ask: Ask) -> None:
 async def test_a_rule_saved_while_its_room_is_deleted_does_not_stay(
     ask: Ask, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    change = Book.change
+    change = Configured.change
 
-    async def deleted_just_before(self: Book, *args: Any, **more: Any) -> bool:
+    async def deleted_just_before(self: Configured, *args: Any, **more: Any) -> bool:
         await store.redis.srem(ROOMS, "shop")
         return await change(self, *args, **more)
 
-    monkeypatch.setattr(Book, "change", deleted_just_before)
+    monkeypatch.setattr(Configured, "change", deleted_just_before)
     refused = await ask("PUT", "/alerts/rules/wait:shop", json={"limit": 60})
     problem(refused, 404, "room_not_found")
     assert not any(each["room"] for each in (await ask("GET", "/alerts/rules")).json()["rules"])

@@ -11,16 +11,17 @@ names the field, and can be fed from a form.
 """
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, cast
 
 from waitroom import clock
 from waitroom.accounts.who import Who
 from waitroom.alerts import keys
 from waitroom.alerts.alert import Alert, Delivery
-from waitroom.alerts.book import Book, about
+from waitroom.alerts.book import Book
 from waitroom.alerts.channels import Channel, read_channel
+from waitroom.alerts.configured import Item
+from waitroom.alerts.editing import Edit, Editing
 from waitroom.alerts.errors import (
-    AlertChangedError,
     AlertNotFoundError,
     ChannelNotFoundError,
     ChannelOffError,
@@ -40,7 +41,7 @@ from waitroom.alerts.senders import send
 from waitroom.alerts.shown import AlertsNow, ChannelShown, show_channel, show_condition
 from waitroom.alerts.texts import make_test
 from waitroom.config import Config
-from waitroom.edits import NEVER, conflict, met, newer
+from waitroom.edits import NEVER
 from waitroom.errors import RoomNotFoundError, SettingError
 from waitroom.room import Store
 from waitroom.room.keys import EDGES
@@ -50,8 +51,6 @@ from waitroom.room.store import store_errors
 CHANNELS_MAX = 20
 #: Most rules that differ from the defaults.
 RULES_MAX = 500
-#: How often a change is tried again because others changed the same thing meanwhile.
-ATTEMPTS = 10
 #: Most rows of any list.
 ROWS_MAX = 500
 #: Between two tests of one channel, milliseconds.
@@ -68,17 +67,19 @@ class Alerts:
 
     def __init__(self, store: Store, config: Config) -> None:
         self._book = Book(store)
+        self._configured = self._book.configured
+        self._editing = Editing(self._configured)
         self._config = config
 
     async def channels(self, who: Who) -> list[ChannelShown]:
         """Return all channels by name, without their secrets."""
         who.require("owner")
-        versions, went = await self._book.versions(), await outcomes(self._book)
+        versions, went = await self._configured.versions(), await outcomes(self._book)
         return [
             show_channel(
-                each, versions.get(about(each.name, channel=True), NEVER), went.get(each.name)
+                each, versions.get(str(Item("channel", each.name)), NEVER), went.get(each.name)
             )
-            for each in await self._book.channels()
+            for each in await self._configured.channels()
         ]
 
     async def channel(self, who: Who, name: str) -> ChannelShown:
@@ -120,29 +121,20 @@ class Alerts:
         """
         who.require("owner")
         name = str(fields.get("name", ""))
-        for _ in range(ATTEMPTS):
-            now = await self._version(name, version, channel=True)
-            old = await self._book.channel(name)
+
+        async def decide() -> Edit:
+            old = await self._configured.channel(name)
             if old is None and seen:
                 raise ChannelNotFoundError(name)
             channel = read_channel(dict(fields), old)
-            if old is None and len(await self._book.channels()) >= CHANNELS_MAX:
+            if old is None and len(await self._configured.channels()) >= CHANNELS_MAX:
                 raise SettingError("name", name, f"there may be {CHANNELS_MAX} channels at most")
-            before = _told(old) if old else {}
-            await self._refuse_met(name, before, seen, _told(channel), channel=True)
-            done = await self._book.change(
-                name,
-                channel,
-                now,
-                channel=True,
-                who=str(who),
-                what=f"channel {name} {'changed' if old else 'made'}",
-                changes=_differences(old, channel),
-            )
-            if done:
-                break
-        else:
-            raise AlertChangedError(f"channel {name}")
+            return Edit(old, old, channel, "changed" if old else "made")
+
+        edit = await self._editing.save(
+            Item("channel", name), decide, str(who), seen=seen, version=version
+        )
+        old, channel = cast(Channel | None, edit.old), cast(Channel, edit.new)
         if old is not None and old.quiet != channel.quiet:
             await self._hurry(name)
         made = channel.secret if not fields.get("secret") else None
@@ -163,12 +155,7 @@ class Alerts:
             AlertChangedError: If others change it again and again.
         """
         who.require("owner")
-        for _ in range(ATTEMPTS):
-            now = await self._book.version(about(name, channel=True))
-            old = await self._channel(name)
-            if await self._drop(who, name, old, now, version, channel=True):
-                return
-        raise AlertChangedError(f"channel {name}")
+        await self._editing.delete(Item("channel", name), self._channel, str(who), version=version)
 
     async def send_test(self, who: Who, name: str) -> None:
         """Send a test alert to a channel now, whatever its quiet hours; returns when it was taken.
@@ -195,8 +182,8 @@ class Alerts:
     async def rules(self, who: Who) -> list[RuleShown]:
         """Return all rules that hold, in order of kind: those saved, and the defaults."""
         who.require("owner")
-        versions = await self._book.versions()
-        return [_shown(rule, versions) for rule in with_defaults(await self._book.rules())]
+        versions = await self._configured.versions()
+        return [_shown(rule, versions) for rule in with_defaults(await self._configured.rules())]
 
     async def room_rules(self, who: Who, room: str) -> list[RoomRule]:
         """Return when the alerts of one room are told, in order of kind.
@@ -208,9 +195,9 @@ class Alerts:
         who.require("viewer", room)
         versions = {
             spoken.removeprefix("rule "): version
-            for spoken, version in (await self._book.versions()).items()
+            for spoken, version in (await self._configured.versions()).items()
         }
-        return room_rules(await self._book.rules(), room, versions)
+        return room_rules(await self._configured.rules(), room, versions)
 
     async def save_rule(
         self,
@@ -240,37 +227,29 @@ class Alerts:
         room, kind = fields.get("room"), str(fields.get("kind"))
         who.require("owner", str(room) if room else None)
         id_ = kind if room is None else f"{kind}:{room}"
-        for _ in range(ATTEMPTS):
-            now = await self._version(id_, version, channel=False)
-            saved = {rule.id: rule for rule in await self._book.rules()}
+
+        async def decide() -> Edit:
+            saved = {rule.id: rule for rule in await self._configured.rules()}
             held = saved.get(id_, saved.get(kind))
             rule = read_rule(dict(fields), held)
-            before = held or Rule.model_validate({"kind": rule.kind})
             await self._require_room(rule.room)
             if len(saved) >= RULES_MAX and id_ not in saved:
                 raise SettingError("room", rule.room, f"there may be {RULES_MAX} rules at most")
-            await self._refuse_met(id_, _told(before), seen, _told(rule), channel=False)
-            done = await self._book.change(
-                id_,
-                rule,
-                now,
-                channel=False,
-                who=str(who),
-                what=f"rule {id_} saved",
-                changes=_differences(saved.get(id_), rule, before),
-            )
-            if done:
-                break
-        else:
-            raise AlertChangedError(f"rule {id_}")
+            before = held or Rule.model_validate({"kind": rule.kind})
+            return Edit(saved.get(id_), before, rule, "saved")
+
+        edit = await self._editing.save(
+            Item("rule", id_), decide, str(who), seen=seen, version=version
+        )
+        rule = cast(Rule, edit.new)
         try:
             await self._require_room(rule.room)
         except RoomNotFoundError:
             # Deleted meanwhile, with the rules that it had.
-            await self._book.drop_rules(str(rule.room))
+            await self._configured.drop_rules(str(rule.room))
             raise
-        versions = await self._book.versions()
-        return _shown(await self._book.rule(id_) or rule, versions)
+        versions = await self._configured.versions()
+        return _shown(await self._configured.rule(id_) or rule, versions)
 
     async def delete_rule(self, who: Who, id_: str, *, version: str | None = None) -> bool:
         """Go back to the default of a kind, or to the general rule in a room.
@@ -288,18 +267,13 @@ class Alerts:
             AlertChangedError: If others change it again and again.
         """
         who.require("owner", id_.partition(":")[2] or None)
-        for _ in range(ATTEMPTS):
-            now = await self._book.version(about(id_, channel=False))
-            old = await self._book.rule(id_)
-            if old is None:
-                return False
-            if await self._drop(who, id_, old, now, version, channel=False):
-                return True
-        raise AlertChangedError(f"rule {id_}")
+        return await self._editing.delete(
+            Item("rule", id_), self._configured.rule, str(who), version=version
+        )
 
     async def forget_room(self, name: str) -> None:
         """Forget the rules of a room that is gone."""
-        await self._book.drop_rules(name)
+        await self._configured.drop_rules(name)
 
     async def state(self, who: Who) -> AlertsNow:
         """Return how things stand, of the rooms that ``who`` sees and of the installation."""
@@ -367,7 +341,7 @@ class Alerts:
         }
         if found is None or not await self._book.revive(found.model_copy(update=again)):
             raise AlertNotFoundError(delivery)
-        await self._book.note_change(str(who), f"alert {delivery} sent again")
+        await self._configured.note_change(str(who), f"alert {delivery} sent again")
 
     async def forget_edge(self, who: Who, name: str) -> bool:
         """Forget an edge that was taken away for good, so that nobody waits for it.
@@ -383,16 +357,16 @@ class Alerts:
         with store_errors():
             gone = bool(await self._book.store.redis.zrem(EDGES, name))
         if gone:
-            await self._book.note_change(str(who), f"edge {name} forgotten")
+            await self._configured.note_change(str(who), f"edge {name} forgotten")
         return gone
 
     async def changes(self, who: Who, count: int = 100) -> list[dict[str, Any]]:
         """Return who changed which channel or rule, the newest first; no secret is in it."""
         who.require("owner")
-        return await self._book.changes(_rows(count))
+        return await self._configured.changes(_rows(count))
 
     async def _channel(self, name: str) -> Channel:
-        found = await self._book.channel(name)
+        found = await self._configured.channel(name)
         if found is None:
             raise ChannelNotFoundError(name)
         return found
@@ -405,97 +379,17 @@ class Alerts:
                 await self._book.settle(each.id, each.model_copy(update={"due_ms": now_ms}))
 
     async def _shown(self, name: str) -> ChannelShown:
-        version = await self._book.version(about(name, channel=True))
+        version = await self._configured.version(Item("channel", name))
         went = (await outcomes(self._book)).get(name)
         return show_channel(await self._channel(name), version, went)
 
     async def _require_room(self, name: str | None) -> None:
-        if name is not None and not await self._book.has_room(name):
+        if name is not None and not await self._configured.has_room(name):
             raise RoomNotFoundError(name)
-
-    async def _drop(
-        self,
-        who: Who,
-        name: str,
-        old: Channel | Rule,
-        now: str,
-        version: str | None,
-        *,
-        channel: bool,
-    ) -> bool:
-        """Forget a channel or a rule that has still the version that was read."""
-        spoken = about(name, channel=channel)
-        if version not in (None, now):
-            await self._refuse_newer(spoken, str(version))
-        return await self._book.change(
-            name,
-            None,
-            now,
-            channel=channel,
-            who=str(who),
-            what=f"{spoken} deleted",
-            changes={field: [value, None] for field, value in _told(old).items()},
-        )
-
-    async def _version(self, name: str, seen: str | None, *, channel: bool) -> str:
-        """Return a version, read before what it is a version of.
-
-        Raises:
-            VersionError: If it is another one than the editor saw; says what changed since.
-        """
-        spoken = about(name, channel=channel)
-        now = await self._book.version(spoken)
-        if seen is not None and seen != now:
-            await self._refuse_newer(spoken, seen)
-        return now
-
-    async def _refuse_newer(self, spoken: str, seen: str) -> NoReturn:
-        raise newer(reversed(await self._book.trail_of(spoken, since=seen)))
-
-    async def _refuse_met(
-        self,
-        name: str,
-        now: Mapping[str, Any],
-        seen: Mapping[str, Any] | None,
-        wanted: Mapping[str, Any],
-        *,
-        channel: bool,
-    ) -> None:
-        if found := met(now, seen or {}, wanted):
-            raise conflict(*found, await self._book.trail_of(about(name, channel=channel)))
-
-
-def _told(what: Channel | Rule) -> dict[str, Any]:
-    """Return what may be shown of a channel or a rule, in the types of JSON."""
-    found = what.model_dump(mode="json", exclude={"name", "kind", "room", "url", "secret"})
-    if isinstance(what, Channel):
-        found |= {"kind": what.kind, "address": what.address}
-    return found
-
-
-def _differences(
-    old: Channel | Rule | None, new: Channel | Rule, held: Rule | None = None
-) -> dict[str, list[Any]]:
-    """Return what the trail says of a change; of secrets only that they are new.
-
-    Args:
-        old: As it was; None if there was none.
-        new: As it is.
-        held: The rule that held before.
-    """
-    before = held or old
-    was, now = _told(before) if before else {}, _told(new)
-    found = {field: [was.get(field), now[field]] for field in now if was.get(field) != now[field]}
-    if isinstance(new, Channel):
-        for field in ("url", "secret"):
-            secret, made = getattr(old, field, None), getattr(new, field)
-            if secret != made:
-                found[field] = ["set" if secret else None, "new" if made else None]
-    return found if old or found else {"own": [False, True]}
 
 
 def _shown(rule: Rule, versions: Mapping[str, str]) -> RuleShown:
-    version = versions.get(about(rule.id, channel=False), NEVER)
+    version = versions.get(str(Item("rule", rule.id)), NEVER)
     return RuleShown(**rule.model_dump(), version=version)
 
 

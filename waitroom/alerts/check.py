@@ -84,8 +84,8 @@ class Check:
             StoreError: If Redis failed for the installation. What was told is told; asking again
                 is safe.
         """
-        self._rules = {rule.id: rule for rule in with_defaults(await self._book.rules())}
-        self._channels = await self._book.channels()
+        self._rules = {rule.id: rule for rule in with_defaults(await self._book.configured.rules())}
+        self._channels = await self._book.configured.channels()
         self._states = await self._book.states()
         told = {id_ for id_, (state, _) in self._states.items() if state.told}
         readings = await installation(

@@ -96,7 +96,7 @@ async def deliver_due(book: Book, config: Config, *, now_ms: int = 0) -> int:
 
 
 async def _attempt(book: Book, config: Config, delivery: Delivery, now_ms: int) -> Attempt:
-    channel = await book.channel(delivery.channel)
+    channel = await book.configured.channel(delivery.channel)
     if channel is None or not channel.on or await _outdated(book, delivery):
         await book.settle(delivery.id, None)
         return DONE

@@ -20,7 +20,7 @@ from waitroom.alerts import (
 from waitroom.alerts.rules import Kind
 from waitroom.api.asking import answer, control, if_match, if_match_header, json_object, no_content
 from waitroom.api.blueprint import api, describe
-from waitroom.api.models import Strict
+from waitroom.api.models.base import Strict
 from waitroom.errors import SettingError
 from waitroom.web.services import services
 

@@ -5,7 +5,7 @@ from quart import Response, request
 from waitroom.accounts.guard import who
 from waitroom.api.asking import answer, body, control, no_content, query
 from waitroom.api.blueprint import api, describe
-from waitroom.api.models import AdmitNow, VisitorsQuery
+from waitroom.api.models.rooms import AdmitNow, VisitorsQuery
 from waitroom.api.problems import FieldError
 from waitroom.control.line import ONCE_MAX
 from waitroom.control.views import Admitted, VisitorPage, VisitorView

@@ -6,7 +6,7 @@ from waitroom.accounts.account import Account
 from waitroom.accounts.guard import accounts, who
 from waitroom.api.asking import answer, body, if_match, if_match_header, no_content, query
 from waitroom.api.blueprint import api, describe
-from waitroom.api.models import (
+from waitroom.api.models.people import (
     AccountChange,
     AccountsAudit,
     AccountsAuditQuery,

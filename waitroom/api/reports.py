@@ -7,7 +7,7 @@ from quart import Response
 from waitroom.accounts.guard import who
 from waitroom.api.asking import answer, control, no_content
 from waitroom.api.blueprint import api, describe
-from waitroom.api.models import ReportOut, ReportProgress, RoomReports
+from waitroom.api.models.reports import ReportOut, ReportProgress, RoomReports
 from waitroom.reports import Reports
 from waitroom.reports.states import Progress, Report
 from waitroom.reports.summary import headers

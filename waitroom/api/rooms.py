@@ -17,7 +17,7 @@ from waitroom.api.asking import (
     no_content,
 )
 from waitroom.api.blueprint import api, describe
-from waitroom.api.models import Message, NewRoom, Room, RoomChanges, Rooms, room
+from waitroom.api.models.rooms import Message, NewRoom, Room, RoomChanges, Rooms, room
 from waitroom.api.problems import FieldError
 from waitroom.control.views import RoomView
 from waitroom.room.settings import setting_error

@@ -7,7 +7,7 @@ from quart import Response
 from waitroom.accounts.guard import who
 from waitroom.api.asking import answer, body, control, if_match, json_object, query
 from waitroom.api.blueprint import api, describe
-from waitroom.api.models import PreviewBody, PreviewQuery
+from waitroom.api.models.rooms import PreviewBody, PreviewQuery
 from waitroom.control.views import ThemeView
 from waitroom.errors import RoomChangedError, VersionError
 from waitroom.room.theme import Theme

@@ -6,18 +6,17 @@ from waitroom import clock
 from waitroom.accounts.guard import who
 from waitroom.api.asking import answer, control, query
 from waitroom.api.blueprint import api, describe
-from waitroom.api.models import (
-    AllFigures,
+from waitroom.api.models.history import (
     AuditQuery,
     DayOut,
     Days,
     DaysQuery,
     History,
-    MatchQuery,
-    Me,
     MinuteOut,
     SpanQuery,
 )
+from waitroom.api.models.people import Me
+from waitroom.api.models.rooms import AllFigures, MatchQuery
 from waitroom.control.views import AuditPage, Health, Match, RoomFigures
 
 _ABOUT = "Figures"

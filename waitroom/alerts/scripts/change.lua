@@ -16,7 +16,7 @@ ARGV
   8 changes  text  what to note, as JSON
 RETURNS  1 when it was changed, 0 when somebody else was quicker
 COST     O(1)
-CALLER   alerts/book.py change()
+CALLER   alerts/configured.py change()
 ]]
 local items, versions, audit = KEYS[1], KEYS[2], KEYS[3]
 local name, about, version, after = ARGV[1], ARGV[2], ARGV[3], ARGV[4]

@@ -1,0 +1,1 @@
+"""What the owner API takes and answers, beside the plain data of ``control/views.py``."""
