@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from waitroom.live.line import TELL_MAX_MS, TELL_MIN_MS, Watcher, due_ms, read_position
+from waitroom.live.line import HEAD, TELL_MAX_MS, TELL_MIN_MS, Watcher, due_ms, read_position
 from waitroom.room import Board
 
 T0 = 1_800_000_000_000
@@ -21,6 +21,8 @@ def test_a_move_of_one_near_the_head_is_told(silence_ms: int) -> None:
     assert watcher(4, 5, silence_ms)
     assert watcher(99, 100, silence_ms)
     assert watcher(6, 5, silence_ms)
+    assert watcher(HEAD - 1, HEAD, silence_ms)
+    assert not watcher(HEAD, HEAD + 1, silence_ms)
 
 
 def test_nothing_is_told_twice_within_a_second() -> None:
@@ -52,8 +54,8 @@ def test_a_line_costs_about_log_n_messages_an_admission() -> None:
             if due_ms(each) <= T0 + second * 1_000:
                 told += 1
                 each.told_position, each.told_ms = each.position, T0 + second * 1_000
-    # 100 near the head each time, then 100 for each factor of e: 100 + 100 ln 100 = 560.
-    assert told / seconds < 700
+    # 500 near the head each time, then 100 for each factor of e: 500 + 100 ln 20 = 800.
+    assert told / seconds < 900
 
 
 def board(places: list[int], positions: list[int], *, at_ms: int = T0, waiting: int = -1) -> Board:

@@ -13,7 +13,9 @@ from waitroom.room import Board, Room, RoomSettings
 
 #: Least and most time between two messages to one visitor, milliseconds.
 TELL_MIN_MS, TELL_MAX_MS = 1_000, 30_000
-#: Far back a visitor hears of a move of this share of the position.
+#: Up to this position a visitor hears of every move…
+HEAD = 500
+#: …and further back of a move of this share of the position.
 MOVE_SHARE = 0.01
 
 
@@ -87,8 +89,8 @@ class LocalLine:
 def due_ms(watcher: Watcher) -> int:
     """Return when a visitor should hear the position again, as far as is known now.
 
-    It matters when it moved by at least 1 and at least 1 %; then at most once a second. After
-    30 s anybody hears again. So a line of N costs about log N messages an admission, not N.
+    It matters when it moved, far back by 1 % at least; then at most once a second. After 30 s
+    anybody hears again. So a line of N costs about log N messages an admission, not N.
 
     Args:
         watcher: The visitor, with the newest position.
@@ -97,7 +99,8 @@ def due_ms(watcher: Watcher) -> int:
         Monotonic milliseconds; the past when it should be now.
     """
     moved = abs(watcher.position - watcher.told_position)
-    matters = moved >= max(1.0, watcher.told_position * MOVE_SHARE)
+    far = watcher.told_position > HEAD
+    matters = moved >= (watcher.told_position * MOVE_SHARE if far else 1)
     return watcher.told_ms + (TELL_MIN_MS if matters else TELL_MAX_MS)
 
 

@@ -2,8 +2,8 @@
 
 A round goes from the head of the line to its end, a few watchers at a time with pauses, so that
 thousands of messages are spread over most of a second and nothing else of this process waits for
-them. The head hears at once. While one round is under way no other begins; the next one is
-about the newest board then.
+them. The head of the line hears at once. While one round is under way no other begins; the next
+one is about the newest board then.
 """
 
 import asyncio
@@ -15,13 +15,11 @@ import structlog
 
 from waitroom import clock
 from waitroom.live.hub import Hub
-from waitroom.live.line import LocalLine, Watcher, due_ms, lacks_place, read_position
+from waitroom.live.line import HEAD, LocalLine, Watcher, due_ms, lacks_place, read_position
 from waitroom.room import Board
 
 #: Watchers looked at without a pause: a millisecond or two if all of them are told.
 BATCH = 50
-#: Those up to this position hear without a pause.
-HEAD = 500
 #: Less than a second by as much as rounds and boards may be late, seconds.
 SPREAD_S = 0.6
 #: A round waits for whom the second between two messages keeps so much longer, ms: boards come once
