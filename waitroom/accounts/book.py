@@ -7,6 +7,7 @@ So no code is used twice, and no two owners demote each other.
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import orjson
 
@@ -27,6 +28,8 @@ from waitroom.room.store import Store, store_errors
 
 #: How often a change is tried again because others changed the same account meanwhile.
 ATTEMPTS = 10
+
+_Decided = TypeVar("_Decided", bound=Record | None)
 
 
 def new_stamp() -> str:
@@ -162,17 +165,14 @@ class Book:
             LastOwnerError: If no owner would be left; nothing was changed.
             StoreError: If Redis failed. It may have been changed.
         """
-        for _ in range(ATTEMPTS):
-            text, before = await self._read(name)
-            if before is None:
-                raise AccountNotFoundError(name)
-            await self._refuse_newer(name, version)
+
+        def changed(before: Record) -> Record:
             after = decide(before)
             if not quiet and _standing(after) != _standing(before):
                 after = replace(after, stamp=new_stamp())
-            if await self._write(text, before, after, who, note=not quiet) == "done":
-                return after
-        raise AccountChangedError(name)
+            return after
+
+        return await self._replace(name, changed, who, version, note=not quiet)
 
     async def delete(self, name: str, who: str, *, version: str | None = None) -> None:
         """Delete an account; its sign-ins end with it.
@@ -189,13 +189,26 @@ class Book:
             LastOwnerError: If no owner would be left; nothing was changed.
             StoreError: If Redis failed. It may have been deleted.
         """
+        await self._replace(name, lambda _: None, who, version)
+
+    async def _replace(
+        self,
+        name: str,
+        decide: Callable[[Record], _Decided],
+        who: str,
+        version: str | None,
+        *,
+        note: bool = True,
+    ) -> _Decided:
+        """Put what is decided in an account's place, anew whenever somebody else was quicker."""
         for _ in range(ATTEMPTS):
             text, before = await self._read(name)
             if before is None:
                 raise AccountNotFoundError(name)
             await self._refuse_newer(name, version)
-            if await self._write(text, before, None, who) == "done":
-                return
+            after = decide(before)
+            if await self._write(text, before, after, who, note=note) == "done":
+                return after
         raise AccountChangedError(name)
 
     async def _refuse_newer(self, name: str, version: str | None) -> None:

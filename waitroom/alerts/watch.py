@@ -9,6 +9,7 @@ delivery has one attempt at a time.
 """
 
 import asyncio
+from functools import partial
 
 import structlog
 
@@ -19,8 +20,9 @@ from waitroom.alerts.check import check
 from waitroom.alerts.deliver import deliver_due
 from waitroom.alerts.health import AskJobs
 from waitroom.config import Config
-from waitroom.errors import RoomNotFoundError, StoreError, WaitroomError
-from waitroom.room import Directory, Store
+from waitroom.errors import WaitroomError
+from waitroom.room import Directory, Room, Store
+from waitroom.room.turns import in_turn
 
 #: How often a web process looks, and checks while nobody else does, seconds.
 EVERY_S = 10.0
@@ -90,18 +92,9 @@ class Watch:
         self._note(True)
         await check(self._book, self._directory, self._ask_jobs, by=self._name, now_ms=now_ms)
         await deliver_due(self._book, self._config, now_ms=now_ms)
-        await self._sweep(now_ms)
+        # What fails in a room is in the log; the next look goes on.
+        await in_turn(self._directory, partial(Room.sweep_all, now_ms=now_ms))
         return True
-
-    async def _sweep(self, now_ms: int) -> None:
-        for name in await self._directory.names():
-            try:
-                await (await self._directory.get(name)).sweep_all(now_ms=now_ms)
-            except RoomNotFoundError:
-                # Deleted since its name was read.
-                continue
-            except StoreError as e:
-                log.warning("room_not_swept", room=name, detail=e.detail)
 
     async def _needed(self, now_ms: int) -> bool:
         checked_ms, by = await self._book.checked()

@@ -7,19 +7,15 @@ in one loses that slice.
 
 import asyncio
 
-import structlog
-
 from waitroom.clock import monotonic_s
 from waitroom.config import Config, load_config
 from waitroom.embedded import redis_url
-from waitroom.errors import RoomNotFoundError, WaitroomError
 from waitroom.reports import Reports
 from waitroom.room import Directory, Store
+from waitroom.room.turns import in_turn
 
 #: How long one job works at reports, seconds: less than the worker has to end when it is told.
 SLICE_S = 2.5
-
-log = structlog.get_logger(__name__)
 
 
 def reports() -> None:
@@ -34,19 +30,11 @@ def reports() -> None:
 async def _reports(config: Config) -> None:
     store = Store.connect(redis_url(config))
     until_s = monotonic_s() + SLICE_S
-    failures: list[WaitroomError] = []
+    found = Reports(store, config)
     try:
-        directory, found = Directory(store), Reports(store, config)
-        for name in await directory.names():
-            try:
-                left_s = max(0.0, until_s - monotonic_s())
-                await found.tend(await directory.get(name), left_s)
-            except RoomNotFoundError:
-                # Deleted since its name was read.
-                continue
-            except WaitroomError as e:
-                log.warning("job_failed_in_room", room=name, error=e.code, detail=e.detail)
-                failures.append(e)
+        _, failures = await in_turn(
+            Directory(store), lambda room: found.tend(room, max(0.0, until_s - monotonic_s()))
+        )
     finally:
         await store.close()
     if failures:

@@ -4,6 +4,9 @@ A job that is not begun in time expires unseen, so a worker that comes back afte
 a few jobs, not an hour of them; and of those only one has an effect (see `tasks.sweep`).
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from rq import cron
 
 from waitroom.jobs.alerts import check_alerts
@@ -17,44 +20,28 @@ REPORTS_EVERY_S = 5
 #: Failures are kept for a day, for `waitroom status` and the operator.
 FAILURE_TTL_S = 86_400
 
-cron.register(
-    sweep,
-    queue_name=QUEUE,
-    interval=SWEEP_EVERY_S,
-    ttl=2 * SWEEP_EVERY_S,
-    job_timeout=30,
-    result_ttl=10,
-    failure_ttl=FAILURE_TTL_S,
-    name="sweep",
+
+def _register(
+    job: Callable[..., Any], queue: str, *, ttl: int, job_timeout: int, **when: Any
+) -> None:
+    cron.register(
+        job,
+        queue_name=queue,
+        ttl=ttl,
+        job_timeout=job_timeout,
+        result_ttl=10,
+        failure_ttl=FAILURE_TTL_S,
+        name=job.__name__,
+        **when,
+    )
+
+
+_register(sweep, QUEUE, interval=SWEEP_EVERY_S, ttl=2 * SWEEP_EVERY_S, job_timeout=30)
+_register(sample, QUEUE, cron="* * * * *", ttl=55, job_timeout=30)
+_register(
+    check_alerts, QUEUE, interval=CHECK_ALERTS_EVERY_S, ttl=2 * CHECK_ALERTS_EVERY_S, job_timeout=30
 )
-cron.register(
-    sample,
-    queue_name=QUEUE,
-    cron="* * * * *",
-    ttl=55,
-    job_timeout=30,
-    result_ttl=10,
-    failure_ttl=FAILURE_TTL_S,
-    name="sample",
-)
-cron.register(
-    check_alerts,
-    queue_name=QUEUE,
-    interval=CHECK_ALERTS_EVERY_S,
-    ttl=2 * CHECK_ALERTS_EVERY_S,
-    job_timeout=30,
-    result_ttl=10,
-    failure_ttl=FAILURE_TTL_S,
-    name="check_alerts",
-)
-cron.register(
-    reports,
-    queue_name=REPORTS_QUEUE,
-    interval=REPORTS_EVERY_S,
-    ttl=2 * REPORTS_EVERY_S,
-    # Mails may hang for half a minute each.
-    job_timeout=120,
-    result_ttl=10,
-    failure_ttl=FAILURE_TTL_S,
-    name="reports",
+# Mails may hang for half a minute each.
+_register(
+    reports, REPORTS_QUEUE, interval=REPORTS_EVERY_S, ttl=2 * REPORTS_EVERY_S, job_timeout=120
 )

@@ -7,19 +7,15 @@ the history complete. The engine is async; `in_rooms` is the one way in from her
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import structlog
-
 from waitroom.clock import now_ms
 from waitroom.config import Config, load_config
 from waitroom.embedded import redis_url, rq_redis_url
-from waitroom.errors import RoomNotFoundError, WaitroomError
 from waitroom.jobs.names import LAST_SWEEP, SWEEPING, connect
 from waitroom.room import Directory, Room, RoomSettings, Store
+from waitroom.room.turns import in_turn
 
 #: A sweep that follows another one by less is left out, milliseconds.
 SWEEP_GAP_MS = 2_000
-
-log = structlog.get_logger(__name__)
 
 
 def sweep() -> int:
@@ -78,21 +74,10 @@ def in_rooms(config: Config, work: Callable[[Room], Awaitable[int]]) -> int:
 
 async def _in_rooms(config: Config, work: Callable[[Room], Awaitable[int]]) -> int:
     store = Store.connect(redis_url(config))
-    failures: list[WaitroomError] = []
-    total = 0
     try:
-        directory = Directory(store, RoomSettings())
-        for name in await directory.names():
-            try:
-                total += await work(await directory.get(name))
-            except RoomNotFoundError:
-                # Deleted since its name was read.
-                continue
-            except WaitroomError as e:
-                log.warning("job_failed_in_room", room=name, error=e.code, detail=e.detail)
-                failures.append(e)
+        done, failures = await in_turn(Directory(store, RoomSettings()), work)
     finally:
         await store.close()
     if failures:
         raise failures[0]
-    return total
+    return sum(done)
